@@ -1,0 +1,27 @@
+import { join } from 'node:path'
+
+/** Where a checkout keeps its things; all absolute. Derived from the folder the launcher lives in. */
+export interface Project {
+  /** The checkout. */
+  root: string
+  stages: string
+  profiles: string
+  overlays: string
+  /** Content-addressed store, locks, sealed layers. */
+  cache: string
+  locks: string
+  images: string
+  /** Machine-local state: Node, the unpacked tools tree, logs, scratch. Safe to delete. */
+  state: string
+}
+
+export const projectAt = (root: string): Project => ({
+  root,
+  stages: join(root, 'stages'),
+  profiles: join(root, 'stages', 'profiles'),
+  overlays: join(root, 'overlays'),
+  cache: join(root, 'packages-cache'),
+  locks: join(root, 'packages-cache', 'locks'),
+  images: join(root, 'images'),
+  state: join(root, '.pibake'),
+})

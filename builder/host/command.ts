@@ -1,0 +1,92 @@
+import { execa, type Options } from 'execa'
+import { PibakeError } from '../core/error.ts'
+
+export interface CommandOptions {
+  signal?: AbortSignal
+  cwd?: string
+  env?: Readonly<Record<string, string>>
+  /** Text or bytes for standard input; without it the command reads end of file. */
+  input?: string | Uint8Array
+  /** Called for each line of standard output and error while the command runs. */
+  onLine?: (line: string) => void
+  /** Milliseconds until the command is ended and counts as failed. */
+  timeoutMs?: number
+}
+
+/** A command line that can be pasted into a shell. */
+export const quoteCommand = (argv: readonly string[]): string =>
+  argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ')
+
+const execaOptions = (options: CommandOptions) =>
+  ({
+    buffer: true,
+    stdin: options.input === undefined ? 'ignore' : 'pipe',
+    stripFinalNewline: true,
+    // The environment is handed over whole or not at all, so that a user's locale or proxy never reaches a bake.
+    extendEnv: false,
+    env: { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', TZ: 'UTC', ...options.env },
+    forceKillAfterDelay: 5000,
+    ...(options.signal ? { cancelSignal: options.signal } : {}),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.input === undefined ? {} : { input: options.input }),
+    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+  }) satisfies Options
+
+/** What a finished command leaves behind. */
+export interface CommandResult {
+  stdout: string
+  stderr: string
+}
+
+/**
+ * Run a command to its end. Throws `COMMAND_FAILED` with the command line and the tail of its output, `DISK_FULL` when
+ * that tail says so, and `INTERRUPTED` when `signal` fired.
+ */
+export const runCommand = async (argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> => {
+  const [file, ...args] = argv
+  if (file === undefined) throw new Error('runCommand needs a program')
+  const subprocess = execa(file, args, { ...execaOptions(options), reject: false, all: true })
+  const { onLine } = options
+  if (onLine) for await (const line of subprocess.iterable({ from: 'all' })) onLine(String(line))
+  const result = await subprocess
+  if (options.signal?.aborted) throw interrupted()
+  if (result.failed) {
+    const tail = String(result.all ?? '')
+      .trimEnd()
+      .split('\n')
+      .slice(-20)
+    if (tail.some((line) => line.includes('No space left on device'))) throw diskFull(file, tail)
+    const ending = result.timedOut
+      ? `did not end within ${options.timeoutMs} ms`
+      : result.signal
+        ? `was ended by ${result.signal}`
+        : result.exitCode === undefined
+          ? `could not be started (${result.originalMessage ?? 'no reason given'})`
+          : `failed with status ${result.exitCode}`
+    throw new PibakeError('COMMAND_FAILED', `\`${file}\` ${ending}.`, {
+      hint: `The command was: ${quoteCommand(argv)}`,
+      details: tail,
+      cause: result,
+    })
+  }
+  return { stdout: result.stdout, stderr: result.stderr }
+}
+
+/** Start a command that goes on in the background; the caller owns it and its streams. */
+export const spawnCommand = (argv: readonly string[], options: Omit<CommandOptions, 'onLine'> = {}) => {
+  const [file, ...args] = argv
+  if (file === undefined) throw new Error('spawnCommand needs a program')
+  return execa(file, args, { ...execaOptions(options), buffer: false, reject: false, stdin: 'pipe' })
+}
+
+/** A command in the background: execa's handle on it. */
+export type Subprocess = ReturnType<typeof spawnCommand>
+
+const interrupted = (): PibakeError =>
+  new PibakeError('INTERRUPTED', 'Interrupted.', { hint: 'Run the same command again to go on where it stopped.' })
+
+const diskFull = (program: string, details: readonly string[]): PibakeError =>
+  new PibakeError('DISK_FULL', `The disk is full: \`${program}\` could not write.`, {
+    hint: 'Free some space (`pibake cache prune` drops what no lock needs), then run the same command again.',
+    details,
+  })
