@@ -9,6 +9,8 @@ export interface CommandOptions {
   input?: string | Uint8Array
   /** Called for each line of standard output and error while the command runs. */
   onLine?: (line: string) => void
+  /** What errors call the program when `argv` starts it through others. */
+  name?: string
   /** Milliseconds until the command is ended and counts as failed. */
   timeoutMs?: number
 }
@@ -45,6 +47,7 @@ export interface CommandResult {
 export const runCommand = async (argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> => {
   const [file, ...args] = argv
   if (file === undefined) throw new Error('runCommand needs a program')
+  const name = options.name ?? file
   const subprocess = execa(file, args, { ...execaOptions(options), reject: false, all: true })
   const { onLine } = options
   if (onLine) for await (const line of subprocess.iterable({ from: 'all' })) onLine(String(line))
@@ -55,7 +58,7 @@ export const runCommand = async (argv: readonly string[], options: CommandOption
       .trimEnd()
       .split('\n')
       .slice(-20)
-    if (tail.some((line) => line.includes('No space left on device'))) throw diskFull(file, tail)
+    if (tail.some((line) => line.includes('No space left on device'))) throw diskFull(name, tail)
     const ending = result.timedOut
       ? `did not end within ${options.timeoutMs} ms`
       : result.signal
@@ -63,7 +66,7 @@ export const runCommand = async (argv: readonly string[], options: CommandOption
         : result.exitCode === undefined
           ? `could not be started (${result.originalMessage ?? 'no reason given'})`
           : `failed with status ${result.exitCode}`
-    throw new PibakeError('COMMAND_FAILED', `\`${file}\` ${ending}.`, {
+    throw new PibakeError('COMMAND_FAILED', `\`${name}\` ${ending}.`, {
       hint: `The command was: ${quoteCommand(argv)}`,
       details: tail,
       cause: result,

@@ -15,6 +15,14 @@ export interface ToolOptions extends CommandOptions {
   writable?: readonly string[]
   /** Device nodes that it may use, such as a loop device or `/dev/kvm`. */
   devices?: readonly string[]
+  /** `inherit` leaves the tool in pibake's own network namespace; `none`, the default, gives it one without a route. */
+  network?: 'none' | 'inherit'
+  /** What the tool sees at other paths than this machine does. */
+  mounts?: readonly { source: string; target: string; writable?: boolean }[]
+  /** Empty folders to make inside, as mount points of the tool's own. */
+  folders?: readonly string[]
+  /** Keep root's capabilities inside, so that the tool may mount there. Only for the target root and loop mounts. */
+  privileged?: boolean
 }
 
 /** Ask the tools tree's own dynamic linker to start a program of the tree: works on any Linux, whatever its C library. */
@@ -27,7 +35,8 @@ export const treeCommand = (tools: Tools, program: string, args: readonly string
 const sandboxArguments = (tools: Tools, options: ToolOptions): string[] => {
   const { linker } = architectures[hostArchitecture()]
   const linkerFolder = dirname(linker)
-  const args = ['--die-with-parent', '--unshare-net', '--unshare-ipc', '--unshare-pid']
+  const args = ['--die-with-parent', '--unshare-ipc', '--unshare-pid', '--unshare-uts', '--hostname', 'pibake']
+  if (options.network !== 'inherit') args.push('--unshare-net')
   args.push('--ro-bind', join(tools.root, 'usr'), '/usr', '--ro-bind', join(tools.root, 'etc'), '/etc')
   for (const folder of new Set(['/bin', '/sbin', '/lib', linkerFolder])) args.push('--symlink', `usr${folder}`, folder)
   args.push('--tmpfs', '/tmp', '--dir', '/var/tmp', '--dir', '/run', '--dev', '/dev', '--proc', '/proc')
@@ -35,6 +44,9 @@ const sandboxArguments = (tools: Tools, options: ToolOptions): string[] => {
   for (const path of options.readOnly ?? []) args.push('--ro-bind', path, path)
   for (const path of options.writable ?? []) args.push('--bind', path, path)
   for (const path of options.devices ?? []) args.push('--dev-bind', path, path)
+  for (const { source, target, writable } of options.mounts ?? []) args.push(writable ? '--bind' : '--ro-bind', source, target)
+  for (const path of options.folders ?? []) args.push('--dir', path)
+  if (options.privileged) args.push('--cap-add', 'ALL')
   if (options.cwd !== undefined) args.push('--chdir', options.cwd)
   return args
 }
@@ -50,7 +62,8 @@ const insideEnvironment = { PATH: '/usr/sbin:/usr/bin', HOME: '/tmp' }
  */
 export const runTool = (tools: Tools, argv: readonly string[], options: ToolOptions = {}): Promise<CommandResult> => {
   const { cwd: _inside, ...rest } = options
-  return runCommand(sandboxCommand(tools, argv, options), { ...rest, env: { ...insideEnvironment, ...options.env } })
+  const command = sandboxCommand(tools, argv, options)
+  return runCommand(command, { name: argv[0] ?? 'bwrap', ...rest, env: { ...insideEnvironment, ...options.env } })
 }
 
 /** Start a program of the tools tree that goes on in the background, in the same sandbox as `runTool`. */

@@ -1,0 +1,61 @@
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Blobs } from '../cache/blobs.ts'
+import { derive } from '../cache/derived.ts'
+import { hashJson } from '../core/digest.ts'
+import type { Emit } from '../core/event.ts'
+import type { Project } from '../core/project.ts'
+import { debFileName, type RepositoryDeb, scanPackages, stanzasByFile } from '../deb/repository.ts'
+import type { Tools } from '../host/sandbox.ts'
+import type { Lock, LockedDeb } from '../lock/schema.ts'
+import type { ResolvedProfile } from '../profile/schema.ts'
+
+/** Everything that the steps of one bake share. */
+export interface Kitchen {
+  project: Project
+  profile: ResolvedProfile
+  lock: Lock
+  blobs: Blobs
+  tools: Tools
+  /** The tree that native twins come from; undefined bakes under qemu alone. */
+  native: Tools | undefined
+  /** Folder for this run's intermediate files, on the cache's file system. */
+  scratch: string
+  /** The lock's time in seconds since 1970. */
+  timeSeconds: number
+  emit: Emit
+  signal: AbortSignal
+}
+
+const labelOf = ({ name, version }: LockedDeb): string => `${name} ${version}`
+
+/** Check that packages in the cache are what the lock says, all at once. Throws `CACHE_CORRUPT` or `MISSING_OFFLINE`. */
+export const verifyDebs = (kitchen: Kitchen, debs: readonly LockedDeb[]): Promise<void> =>
+  kitchen.blobs.verifyBlobs(
+    debs.map((deb) => ({ sha256: deb.sha256, sizeBytes: deb.sizeBytes, label: labelOf(deb) })),
+    { signal: kitchen.signal },
+  )
+
+/**
+ * The packages with their control stanzas, ready for a repository. Reading the stanzas of all packages of a lock takes a
+ * second, so they are kept in the cache.
+ */
+export const describeDebs = async (kitchen: Kitchen, debs: readonly LockedDeb[]): Promise<RepositoryDeb[]> => {
+  const { lock, blobs, project, tools, scratch, signal } = kitchen
+  const all = [...lock.steps.flatMap((step) => step.debs), ...lock.extras]
+  const key = hashJson(['packages index 1', ...all.map((deb) => `${debFileName(deb)} ${deb.sha256}`).sort()])
+  const index = await derive(project.cache, { key, label: 'the index of the locked packages', signal }, async (path) => {
+    await verifyDebs(kitchen, all)
+    const farm = join(scratch, 'index')
+    await mkdir(farm)
+    for (const deb of all) await link(blobs.blobPath(deb.sha256), join(farm, debFileName(deb)))
+    await writeFile(path, await scanPackages(tools, farm, signal))
+    await rm(farm, { recursive: true })
+  })
+  const stanzas = stanzasByFile(await readFile(index.path, 'utf8'))
+  return debs.map((deb) => {
+    const stanza = stanzas.get(debFileName(deb))
+    if (!stanza) throw new Error(`no stanza for ${debFileName(deb)}`)
+    return { source: blobs.blobPath(deb.sha256), stanza }
+  })
+}

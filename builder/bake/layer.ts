@@ -1,0 +1,65 @@
+import { constants } from 'node:fs'
+import { copyFile, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { layerRoot, sealLayer } from '../cache/layers.ts'
+import { hostArchitecture } from '../host/architecture.ts'
+import { type RepositoryDeb, writeFlatRepository } from '../deb/repository.ts'
+import type { KeyedStep } from '../plan/plan.ts'
+import { buildDispatcher } from '../root/dispatcher.ts'
+import { type TargetRoot, writeScaffold } from '../root/root.ts'
+import { layTwins, type TargetPackages } from '../root/twins.ts'
+import type { Kitchen } from './kitchen.ts'
+
+/** Make the folder that is the lowest layer of every root, once a run. Returns its path. */
+export const scaffoldLayer = async (kitchen: Kitchen): Promise<string> => {
+  const folder = join(kitchen.scratch, 'scaffold')
+  await mkdir(folder, { recursive: true })
+  await writeScaffold(folder, hostArchitecture() !== kitchen.profile.architecture)
+  return folder
+}
+
+/**
+ * Bake one layer: prepare a root on the layers below, let `work` change it, seal what it changed under the step's key.
+ * Nothing is kept when `work` throws. Returns the sealed layer's folder.
+ */
+export const bakeLayer = async (
+  kitchen: Kitchen,
+  options: {
+    step: KeyedStep
+    /** Folders below, from the bottom up. */
+    lower: readonly string[]
+    debs: readonly RepositoryDeb[]
+    packages: TargetPackages
+  },
+  work: (root: TargetRoot, onLine: (line: string) => void) => Promise<void>,
+): Promise<string> => {
+  const { project, tools, native, profile, scratch, timeSeconds, emit, signal } = kitchen
+  const { step, lower, debs, packages } = options
+  const folder = join(scratch, step.id)
+  const layer = join(folder, 'layer')
+  const inside = join(folder, 'inside')
+  await mkdir(join(layer, 'upper'), { recursive: true, mode: 0o755 })
+  await mkdir(join(inside, 'native'), { recursive: true })
+  await writeFlatRepository(join(inside, 'repo'), debs)
+  const foreign = hostArchitecture() !== profile.architecture
+  if (foreign) {
+    await copyFile(join(tools.root, 'usr/bin/qemu-aarch64'), join(inside, 'qemu'), constants.COPYFILE_FICLONE)
+  }
+  if (foreign && native) {
+    const twins = { native, architecture: profile.architecture, target: packages, destination: join(inside, 'native') }
+    emit({ type: 'debug', message: 'native twins', fields: { step: step.id, count: await layTwins(twins) } })
+  }
+  const root: TargetRoot = {
+    tools,
+    native: native ?? tools,
+    architecture: profile.architecture,
+    lower,
+    layer,
+    inside,
+    dispatcher: foreign ? await buildDispatcher(tools, project.state, signal) : undefined,
+    timeSeconds,
+  }
+  await work(root, (line) => emit({ type: 'output', id: step.id, line }))
+  await sealLayer({ tools, cache: project.cache, folder: layer, key: step.key, step: step.id, signal })
+  return layerRoot(project.cache, step.key)
+}

@@ -1,0 +1,67 @@
+import { join } from 'node:path'
+import { openBlobs } from '../cache/blobs.ts'
+import type { Sha256 } from '../core/digest.ts'
+import type { Emit } from '../core/event.ts'
+import type { Project } from '../core/project.ts'
+import { hostArchitecture } from '../host/architecture.ts'
+import { makeScratch, sweepScratch } from '../host/scratch.ts'
+import { needsTwinTree, openTree, toolsSuite } from '../lock/trees.ts'
+import { readBaseStatus } from '../image/status.ts'
+import { bakePlan } from './bake.ts'
+import { assertComplete, planBake } from './prepare.ts'
+
+export interface BakeOptions {
+  project: Project
+  /** Name or path of the profile. */
+  profile: string
+  /** Use native twins where there are any; without them everything of the target runs under qemu. */
+  twins: boolean
+  emit: Emit
+  signal: AbortSignal
+}
+
+export interface BakeResult {
+  image: string
+  sha256: Sha256
+  /** How many steps ran; 0 when nothing had changed. */
+  ran: number
+}
+
+/**
+ * Bake a profile into `images/<profile>.img`, from the lock and the cache alone. Runs in a network and mount namespace
+ * of its own (see `host/offline.ts`). Throws `MISSING_OFFLINE`, `LOCK_STALE`, `CACHE_CORRUPT`, `STAGE_FAILED`,
+ * `LINT_FAILED`, `DISK_FULL`, `INTERRUPTED`.
+ */
+export const bakeProfile = async (options: BakeOptions): Promise<BakeResult> => {
+  const { project, emit, signal } = options
+  const work = join(project.cache, 'work')
+  const swept = await sweepScratch(work)
+  if (swept > 0) emit({ type: 'notice', level: 'info', message: `Cleared away ${swept} unfinished bakes.` })
+  const baseStatus = async (image: string): Promise<string> =>
+    readBaseStatus(await openTree({ project, suite: toolsSuite, emit, signal }), image, signal)
+  const { profile, lock, steps, image, missing } = await planBake(project, options.profile, baseStatus)
+  if (image) return { image: image.path, sha256: image.sha256, ran: 0 }
+  assertComplete(missing)
+  const tools = await openTree({ project, suite: toolsSuite, emit, signal })
+  const foreign = profile.architecture !== hostArchitecture()
+  const native = needsTwinTree(profile)
+    ? await openTree({ project, suite: profile.suite, tools, emit, signal })
+    : tools
+  await using scratch = await makeScratch(work)
+  const baked = await bakePlan(
+    {
+      project,
+      profile,
+      lock,
+      blobs: openBlobs(project.cache),
+      tools,
+      native: foreign && options.twins ? native : undefined,
+      scratch: scratch.path,
+      timeSeconds: Math.floor(Date.parse(lock.time) / 1000),
+      emit,
+      signal,
+    },
+    steps,
+  )
+  return { image: baked.path, sha256: baked.sha256, ran: steps.filter(({ action }) => action === 'run').length }
+}

@@ -1,0 +1,82 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { hashFile, hashJson, type Sha256 } from '../core/digest.ts'
+import { stagePackageFormat } from '../deb/package.ts'
+import type { Lock, LockedDeb } from '../lock/schema.ts'
+import type { Step } from '../plan/plan.ts'
+import { stageDigest } from '../profile/content.ts'
+import type { ResolvedProfile } from '../profile/schema.ts'
+
+/** Digest of pibake's own sources in some of its folders: a change to how a step is done is a change to its result. */
+const sourceDigest = async (folders: readonly string[]): Promise<Sha256> => {
+  const digests: string[] = []
+  for (const folder of folders) {
+    const path = join(import.meta.dirname, '..', folder)
+    const names = (await readdir(path)).sort()
+    for (const name of names) digests.push(`${folder}/${name} ${await hashFile(join(path, name))}`)
+  }
+  return hashJson(digests)
+}
+
+const packagesDigest = (debs: readonly LockedDeb[]): Sha256 =>
+  hashJson(debs.map(({ name, architecture, sha256 }) => `${name} ${architecture} ${sha256}`).sort())
+
+const stepOf = (lock: Lock, name: string): readonly LockedDeb[] => lock.steps.find((step) => step.name === name)?.debs ?? []
+
+/** The key that stands for the package built from a stage: what it is made of, and how. */
+export const stagePackageInputs = async (
+  entry: ResolvedProfile['stages'][number],
+  lock: Lock,
+): Promise<{ name: string; digest: Sha256 }[]> => {
+  const { stage, settings } = entry
+  const npm = (lock.npm[stage.name] ?? []).map(({ path, sha256 }) => `${path} ${sha256}`).sort()
+  const artifacts = (lock.artifacts[stage.name] ?? []).map(({ name, sha256 }) => `${name} ${sha256}`).sort()
+  return [
+    { name: 'files and settings', digest: await stageDigest(stage, settings) },
+    { name: 'npm tree', digest: hashJson(npm) },
+    { name: 'artifacts', digest: hashJson(artifacts) },
+    { name: 'package format', digest: hashJson([stagePackageFormat, lock.time]) },
+  ]
+}
+
+/**
+ * The steps of a bake with everything they depend on, from content alone: no path, clock or name of this machine.
+ * `baseDigest` is the digest of the base image, for a profile that starts from one.
+ */
+export const bakeSteps = async (profile: ResolvedProfile, lock: Lock, baseDigest: Sha256 | undefined): Promise<Step[]> => {
+  const how = { name: 'pibake itself', digest: await sourceDigest(['bake', 'root', 'deb']) }
+  const when = { name: 'time of the lock', digest: hashJson(lock.time) }
+  const from = { name: 'base image', digest: hashJson(baseDigest ?? 'debian') }
+  const base: Step = {
+    id: 'base',
+    title: `Base: Debian ${profile.suite} for ${profile.architecture}`,
+    inputs: [from, { name: 'packages', digest: packagesDigest(stepOf(lock, 'base')) }, when, how],
+  }
+  const stages = await Promise.all(
+    profile.stages.map(async (entry): Promise<Step> => {
+      const packages = { name: 'packages', digest: packagesDigest(stepOf(lock, entry.stage.name)) }
+      return {
+        id: entry.stage.name,
+        title: `Stage: ${entry.stage.name}`,
+        inputs: [packages, ...(await stagePackageInputs(entry, lock))],
+      }
+    }),
+  )
+  const finalise: Step = {
+    id: 'finalise',
+    title: 'Finalise: identity out, mirror in',
+    inputs: [
+      { name: 'mirror', digest: packagesDigest([...lock.steps.flatMap(({ debs }) => debs), ...lock.extras]) },
+      { name: 'profile', digest: hashJson([profile.name, profile.hostname]) },
+    ],
+  }
+  const image: Step = {
+    id: 'image',
+    title: `Image: images/${profile.name}.img`,
+    inputs: [
+      { name: 'size', digest: hashJson([profile.image.bootMiB, profile.image.marginMiB]) },
+      { name: 'image writer', digest: await sourceDigest(['image']) },
+    ],
+  }
+  return [base, ...stages, finalise, image]
+}

@@ -1,0 +1,141 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { PibakeError } from '../core/error.ts'
+import { type Emit, runStep } from '../core/event.ts'
+import { formatDuration } from '../core/size.ts'
+import { createConsole, type GuestConsole, type RunOptions } from './console.ts'
+import { boards } from './machine.ts'
+import { quoteWord } from './protocol.ts'
+import { type MachineRequest, startMachine } from './qemu.ts'
+import { createSerialLog, fatalMeaning } from './serial.ts'
+
+export interface BootRequest extends MachineRequest {
+  emit: Emit
+  /** Milliseconds for the whole boot; 600 000 by default, for emulation is slow on a busy machine. */
+  timeoutMs?: number
+  /** How long the last boot took, for the display. */
+  expectedMs?: number
+}
+
+/** A booted image, owned by whoever booted it: disposal ends the machine and removes its disk. */
+export interface Guest extends GuestConsole, AsyncDisposable {
+  /** From the start of QEMU until the system was up. */
+  bootMs: number
+  /** `running` or `degraded`, as `systemctl is-system-running` said at the end of the boot. */
+  state: 'running' | 'degraded'
+  /** The last `lines` lines of a unit's journal; 50 by default. */
+  journal(unit: string, lines?: number): Promise<string>
+  /** Shut the system down and wait for the machine to end; ended by force after 90 s. */
+  poweroff(): Promise<void>
+  /** The last lines of the serial console. */
+  consoleTail(): string[]
+}
+
+const stepId = 'boot'
+
+const bootFailed = (board: BootRequest['board'], what: string, tail: readonly string[]): PibakeError =>
+  new PibakeError('BOOT_FAILED', `The image did not boot on ${boards[board].title}: ${what}.`, {
+    hint: 'The end of its serial console is above; `pibake run` boots it for a look by hand.',
+    details: tail.slice(-40),
+  })
+
+/** Ask until systemd says that the boot is over. */
+const awaitSystem = async (run: GuestConsole['run'], endsAt: number, signal: AbortSignal): Promise<Guest['state']> => {
+  for (;;) {
+    const timeoutMs = Math.max(1000, endsAt - performance.now())
+    const { output } = await run('systemctl is-system-running --wait', { timeoutMs, signal })
+    const state = output.trim().split('\n').at(-1)
+    if (state === 'running' || state === 'degraded') return state
+    if (state === 'maintenance' || state === 'stopping') throw new Error(`the system is ${state}`)
+    if (performance.now() >= endsAt) throw new Error('it was not up in time')
+    await sleep(1000, undefined, { signal })
+  }
+}
+
+/**
+ * Boot an image in QEMU on a throwaway overlay and wait until its system is up. A panic, emergency mode or the end of
+ * QEMU fail at once, all else by `timeoutMs`: `BOOT_FAILED` with the tail of the serial console.
+ */
+export const bootImage = (request: BootRequest): Promise<Guest> => {
+  const { board, emit } = request
+  const expectedMs = request.expectedMs ?? boards[board].expectedMs
+  return runStep(emit, { id: stepId, title: `Boot on ${boards[board].title}`, expectedMs }, () => boot(request))
+}
+
+const boot = async (request: BootRequest): Promise<Guest> => {
+  const { board, emit, timeoutMs = 600_000 } = request
+  await using stack = new AsyncDisposableStack()
+  const startedAt = performance.now()
+  const machine = stack.use(await startMachine(request))
+  const failed = new AbortController()
+  const log = createSerialLog((line) => {
+    emit({ type: 'output', id: stepId, line })
+    const meaning = fatalMeaning(line)
+    if (meaning !== undefined) failed.abort(meaning)
+  })
+  machine.process.stdout.on('data', (chunk: Buffer) => log.write(chunk))
+  machine.ended.then(({ exitCode, stderr }) => {
+    for (const line of stderr.trim().split('\n')) log.write(Buffer.from(`${line}\n`))
+    failed.abort(`QEMU ended with status ${exitCode ?? 'unknown'}`)
+  })
+  const timer = setTimeout(() => failed.abort(`it was not up within ${formatDuration(timeoutMs)}`), timeoutMs)
+  stack.defer(() => clearTimeout(timer))
+  const endsAt = startedAt + timeoutMs
+  const signal = AbortSignal.any([failed.signal, ...(request.signal ? [request.signal] : [])])
+  const console = createConsole(machine.shell)
+  try {
+    await console.greet({ timeoutMs, signal })
+    const state = await awaitSystem(console.run, endsAt, signal)
+    clearTimeout(timer)
+    const bootMs = performance.now() - startedAt
+    const owned = stack.move()
+    return {
+      bootMs,
+      state,
+      run: (script, options) =>
+        guarded(console.run(script, withSignal(options, signal)), failed.signal, request, log.tail),
+      push: (path, bytes, mode, options) =>
+        guarded(console.push(path, bytes, mode, withSignal(options, signal)), failed.signal, request, log.tail),
+      journal: async (unit, lines = 50) =>
+        (await console.run(`journalctl -b --no-pager -o short -n ${lines} -u ${quoteWord(unit)}`, { signal })).output,
+      poweroff: async () => {
+        console.run('systemctl poweroff', { timeoutMs: 30_000 }).catch(() => {})
+        await Promise.race([machine.ended, sleep(90_000, undefined, { ref: false })])
+      },
+      consoleTail: log.tail,
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    }
+  } catch (error) {
+    if (request.signal?.aborted) throw error
+    // The end of QEMU closes its sockets a moment before it is seen.
+    if (!failed.signal.aborted) await Promise.race([machine.ended, sleep(1000)])
+    const reason = failed.signal.aborted ? String(failed.signal.reason) : messageOf(error)
+    throw bootFailed(board, reason, log.tail())
+  }
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message.replace(/\.$/, '') : String(error)
+
+const withSignal = (options: RunOptions | undefined, signal: AbortSignal): RunOptions => ({
+  ...options,
+  signal: options?.signal ? AbortSignal.any([options.signal, signal]) : signal,
+})
+
+/** A command that fails because the machine is gone fails with the machine's reason. */
+const guarded = async <T>(
+  work: Promise<T>,
+  failed: AbortSignal,
+  request: BootRequest,
+  tail: () => string[],
+): Promise<T> => {
+  try {
+    return await work
+  } catch (error) {
+    if (!failed.aborted || request.signal?.aborted) throw error
+    throw new PibakeError('BOOT_FAILED', `The guest ended while it was in use: ${String(failed.reason)}.`, {
+      hint: 'The end of its serial console is above.',
+      details: tail().slice(-40),
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,109 @@
+/** A check: a script of sh that runs as root in the guest and passes with status 0. */
+export interface GuestCheck {
+  stage: string
+  name: string
+  title: string
+  script: string
+  timeoutMs: number
+}
+
+const system = (name: string, title: string, script: string, timeoutMs = 60_000): GuestCheck => ({
+  stage: 'system',
+  name,
+  title,
+  script: `set -eu\n${script}`,
+  timeoutMs,
+})
+
+const running = `
+state=$(systemctl is-system-running || true)
+failed=$(systemctl --failed --no-legend --plain)
+echo "$state"
+[ -z "$failed" ] || { echo "$failed"; exit 1; }
+[ "$state" = running ]`
+
+const quietJournal = `
+lines=$(journalctl -b -p crit -q --no-pager -o short)
+[ -z "$lines" ] || { echo "$lines"; exit 1; }
+echo 'nothing at crit, alert or emerg'`
+
+/** Sizes in sysfs count sectors of 512 bytes; 16 MiB are allowed for alignment, a tenth for what ext4 keeps. */
+const rootGrew = `
+device=$(findmnt -nro SOURCE /)
+name=$(basename "$(readlink -f "$device")")
+disk=$(basename "$(readlink -f "/sys/class/block/$name/..")")
+start=$(cat "/sys/class/block/$name/start")
+sectors=$(cat "/sys/class/block/$name/size")
+total=$(cat "/sys/class/block/$disk/size")
+left=$((total - start - sectors))
+filesystem=$(findmnt -bnro SIZE /)
+echo "disk $disk: $((total * 512)) bytes; partition $name: $((sectors * 512)), $((left * 512)) bytes after it; file system: $filesystem"
+[ "$left" -le 32768 ] || { echo 'the partition does not fill the disk'; exit 1; }
+[ "$((filesystem * 10))" -ge "$((sectors * 512 * 9))" ] || { echo 'the file system does not fill its partition'; exit 1; }`
+
+const mounts = `
+findmnt -nro TARGET,FSTYPE,OPTIONS /
+findmnt -nro TARGET,FSTYPE,OPTIONS /boot/firmware || { echo '/boot/firmware is not mounted'; exit 1; }
+findmnt -nro OPTIONS / | grep -Eq '^rw(,|$)' || { echo 'the root file system is read-only'; exit 1; }
+[ "$(findmnt -nro FSTYPE /boot/firmware)" = vfat ]
+if journalctl -b -k -q --no-pager | grep -Ei 'EXT4-fs (error|warning)|not properly unmounted|recovery (required|complete)|FAT-fs .*error'; then
+  exit 1
+fi
+state=$(tune2fs -l "$(findmnt -nro SOURCE /)" | sed -n 's/^Filesystem state: *//p')
+echo "root file system: $state"
+[ "$state" = clean ]`
+
+const unmodified = `
+packages=$(dpkg-query -W -f '\${db:Status-Abbrev} \${Package}\\n' 'pibake-*' | sed -n 's/^ii  *//p')
+[ -n "$packages" ] || { echo 'no stage package is installed'; exit 1; }
+echo $packages
+changed=$(dpkg --verify $packages || true)
+[ -z "$changed" ] || { echo "$changed"; exit 1; }`
+
+/** What every image must pass, whatever its stages; `hasStages` adds what holds only for stage packages. */
+export const systemChecks = (options: { hasStages: boolean }): GuestCheck[] => [
+  system('running', 'the system is running with zero failed units', running),
+  system('journal', 'the journal has nothing at crit, alert or emerg', quietJournal),
+  system('root-grew', 'the root file system fills the disk', rootGrew),
+  system('mounts', 'both file systems are mounted and clean', mounts),
+  ...(options.hasStages
+    ? [system('unmodified', 'the files of every stage package are as installed', unmodified, 180_000)]
+    : []),
+]
+
+/**
+ * The last check, for it changes the guest: purging the package of `stage` removes its files, no other package, and
+ * leaves no failed unit behind.
+ */
+export const purgeCheck = (stage: string): GuestCheck => {
+  const name = `pibake-${stage}`
+  return system(
+    'purge',
+    `\`${name}\` purges cleanly`,
+    `
+export DEBIAN_FRONTEND=noninteractive
+installed() { dpkg-query -W -f '\${db:Status-Abbrev} \${binary:Package}\\n' | sed -n 's/^ii  *//p' | sort; }
+files=$(dpkg -L ${name} | sed 's/^package diverts.*//')
+before=$(installed)
+apt-get purge -y -q ${name}
+after=$(installed)
+printf '%s\\n' "$before" | grep -vx '${name}\\(:[a-z0-9]*\\)\\?' >/run/pibake-expected || true
+printf '%s\\n' "$after" >/run/pibake-after
+cmp -s /run/pibake-expected /run/pibake-after || {
+  echo 'the purge changed other packages:'
+  sort /run/pibake-expected /run/pibake-after | uniq -u
+  exit 1
+}
+left=$(printf '%s\\n' "$files" | while IFS= read -r path; do
+  if [ -L "$path" ] || [ -f "$path" ]; then echo "$path"
+  elif [ -d "$path" ] && ! dpkg -S "$path" >/dev/null 2>&1; then echo "$path/"
+  fi
+done)
+[ -z "$left" ] || { echo 'left behind:'; echo "$left"; exit 1; }
+systemctl daemon-reload
+failed=$(systemctl --failed --no-legend --plain)
+[ -z "$failed" ] || { echo 'failed units after the purge:'; echo "$failed"; exit 1; }
+echo "$(printf '%s\\n' "$files" | wc -l) paths are gone"`,
+    300_000,
+  )
+}

@@ -1,0 +1,96 @@
+import { z } from 'zod'
+import { PibakeError } from '../core/error.ts'
+import type { Emit } from '../core/event.ts'
+import type { Guest } from './boot.ts'
+import { type GuestCheck, purgeCheck, systemChecks } from './built-in.ts'
+import { quoteWord } from './protocol.ts'
+import type { CheckResult } from './report.ts'
+
+const stageOnImage = z.object({
+  name: z.string(),
+  checks: z
+    .array(z.object({ name: z.string(), title: z.string(), path: z.string(), timeoutSeconds: z.number().positive() }))
+    .default([]),
+})
+
+/** The checks that a stage's file under /usr/share/pibake/stages declares. Throws `IMAGE_INVALID` for anything else. */
+export const parseStageChecks = (json: string): GuestCheck[] => {
+  try {
+    const { name: stage, checks } = stageOnImage.parse(JSON.parse(json))
+    return checks.map(({ name, title, path, timeoutSeconds }) => ({
+      stage,
+      name,
+      title,
+      script: `exec ${quoteWord(path)}`,
+      timeoutMs: timeoutSeconds * 1000,
+    }))
+  } catch (cause) {
+    throw new PibakeError('IMAGE_INVALID', 'A stage on the image declares its checks in a way pibake cannot read.', {
+      hint: 'Bake the image with this version of pibake.',
+      details: json.split('\n').slice(0, 20),
+      cause,
+    })
+  }
+}
+
+/** What to ask the guest: the checks of pibake, those of its stages by name, and at last the purge of one package. */
+export const collectChecks = async (
+  guest: Pick<Guest, 'run'>,
+  options: { purge?: string; signal?: AbortSignal } = {},
+): Promise<GuestCheck[]> => {
+  const signal = options.signal ? { signal: options.signal } : {}
+  const listing = await guest.run(
+    `for file in /usr/share/pibake/stages/*.json; do [ -f "$file" ] || continue; base64 -w 0 "$file"; echo; done`,
+    signal,
+  )
+  const files = listing.output.split('\n').filter((line) => line !== '')
+  const declared = files.flatMap((line) => parseStageChecks(Buffer.from(line, 'base64').toString()))
+  const purge = options.purge ?? 'ssb-pub'
+  const installed = await guest.run(`dpkg-query -W -f '\${db:Status-Status}' ${quoteWord(`pibake-${purge}`)}`, signal)
+  const canPurge = installed.output === 'installed'
+  if (options.purge !== undefined && !canPurge) {
+    throw new PibakeError('UNKNOWN_NAME', `The image has no package \`pibake-${purge}\` to purge.`, {
+      hint: 'Name a stage of the image.',
+    })
+  }
+  return [...systemChecks({ hasStages: files.length > 0 }), ...declared, ...(canPurge ? [purgeCheck(purge)] : [])]
+}
+
+/** Journals that may explain a failure: of the failed units, and of the stage's own. */
+const explain = async (guest: Pick<Guest, 'run'>, stage: string, signal: AbortSignal | undefined): Promise<string> => {
+  const script = `
+units=$( { systemctl --failed --no-legend --plain | cut -d ' ' -f 1
+  dpkg -L ${quoteWord(`pibake-${stage}`)} 2>/dev/null | sed -n 's#.*/systemd/system/\\([^/@]*\\.service\\)$#\\1#p'; } | sort -u)
+for unit in $units; do
+  echo "--- journal of $unit"
+  journalctl -b --no-pager -q -o short -n 50 -u "$unit"
+done`
+  const { output } = await guest.run(script, { timeoutMs: 60_000, ...(signal ? { signal } : {}) })
+  return output
+}
+
+/**
+ * Run checks in the guest one after the other, each with its own time-out. A failed one carries its output and the
+ * journals that may explain it; it does not end the run. Progress is emitted on the step `id`.
+ */
+export const runChecks = async (
+  guest: Pick<Guest, 'run'>,
+  checks: readonly GuestCheck[],
+  options: { id: string; emit: Emit; signal?: AbortSignal },
+): Promise<CheckResult[]> => {
+  const { id, emit, signal } = options
+  const results: CheckResult[] = []
+  for (const [index, { stage, name, title, script, timeoutMs }] of checks.entries()) {
+    emit({ type: 'step-progress', id, done: index, total: checks.length, unit: 'items', note: `${stage}: ${title}` })
+    const startedAt = performance.now()
+    const { output, exitCode, timedOut } = await guest.run(script, { timeoutMs, ...(signal ? { signal } : {}) })
+    const durationMs = performance.now() - startedAt
+    const outcome = timedOut ? 'timeout' : exitCode === 0 ? 'passed' : 'failed'
+    for (const line of output.split('\n')) emit({ type: 'output', id, line })
+    const ending = timedOut ? `did not end within ${timeoutMs / 1000} s` : `ended with status ${exitCode}`
+    const journals = outcome === 'passed' ? '' : `\n(${ending})\n${await explain(guest, stage, signal)}`
+    results.push({ stage, name, title, outcome, durationMs, output: `${output}${journals}`.trim() })
+  }
+  emit({ type: 'step-progress', id, done: checks.length, total: checks.length, unit: 'items' })
+  return results
+}

@@ -1,0 +1,126 @@
+import { mkdtemp, open, rm } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errnoOf, PibakeError } from '../core/error.ts'
+import type { Subprocess } from '../host/command.ts'
+import { spawnTool, type Tools } from '../host/sandbox.ts'
+import { chooseAccelerator } from './accelerator.ts'
+import { extractBootFiles } from './boot-files.ts'
+import { type Board, boards, type Forward, guestCommandLine, machineArguments } from './machine.ts'
+import { createOverlay } from './overlay.ts'
+
+export interface MachineRequest {
+  tools: Tools
+  /** Absolute path; never written to. */
+  image: string
+  board: Board
+  memoryMiB?: number
+  forwards?: readonly Forward[]
+  /** Text of an SSH public key that root accepts during this boot. */
+  sshKey?: string
+  /** A root shell on the serial console. */
+  autologin?: boolean
+  /** Absolute path of a folder for temporary files. */
+  scratch: string
+  signal?: AbortSignal
+}
+
+/** A started QEMU. Disposal ends it and removes its disk. */
+export interface Machine extends AsyncDisposable {
+  process: Subprocess
+  /** The root shell's line. */
+  shell: Socket
+  /** Settles when QEMU has ended. */
+  ended: Promise<{ exitCode: number | undefined; stderr: string }>
+}
+
+const shellSocket = 'shell.sock'
+
+/** Connect to a unix socket in `folder` as soon as it is there, by a path that is short wherever the folder is. */
+const connectWithin = async (folder: string, name: string, isOver: () => boolean): Promise<Socket> => {
+  await using handle = await open(folder, 'r')
+  const path = `/proc/self/fd/${handle.fd}/${name}`
+  for (;;) {
+    const { promise, resolve, reject } = Promise.withResolvers<Socket>()
+    const socket = connect(path)
+    socket.once('connect', () => resolve(socket)).once('error', reject)
+    try {
+      return await promise
+    } catch (error) {
+      const errno = errnoOf(error)
+      if (isOver() || (errno !== 'ENOENT' && errno !== 'ECONNREFUSED')) throw error
+      await sleep(50)
+    }
+  }
+}
+
+const collectText = (stream: NodeJS.ReadableStream): (() => string) => {
+  let text = ''
+  stream.on('data', (chunk: Buffer) => {
+    text = (text + chunk.toString()).slice(-8000)
+  })
+  return () => text
+}
+
+/** Start QEMU on a throwaway overlay of the image. Throws `IMAGE_INVALID`, or `BOOT_FAILED` when QEMU does not start. */
+export const startMachine = async (request: MachineRequest): Promise<Machine> => {
+  const { tools, image, board, scratch, signal } = request
+  await using stack = new AsyncDisposableStack()
+  const folder = await mkdtemp(join(scratch, 'boot-'))
+  stack.defer(() => rm(folder, { recursive: true, force: true }))
+  const cancel = signal ? { signal } : {}
+  const files = await extractBootFiles({ tools, image, board, folder, ...cancel })
+  const disk = stack.use(await createOverlay({ tools, image, board, folder, ...cancel }))
+  const accelerator = await chooseAccelerator(tools, board, { folder, ...cancel })
+  const args = machineArguments({
+    board,
+    accelerator,
+    ...files,
+    commandLine: guestCommandLine(files.cmdline, {
+      board,
+      ...(request.sshKey === undefined ? {} : { sshKey: request.sshKey }),
+      autologin: request.autologin ?? false,
+    }),
+    disk: disk.path,
+    memoryMiB: request.memoryMiB ?? 1024,
+    forwards: request.forwards ?? [],
+    shellSocket,
+  })
+  const qemu = spawnTool(tools, ['qemu-system-aarch64', ...args], {
+    cwd: folder,
+    readOnly: [image],
+    writable: [folder],
+    devices: accelerator === 'kvm' ? ['/dev/kvm'] : [],
+    ...((request.forwards?.length ?? 0) > 0 ? { network: 'inherit' as const } : {}),
+  })
+  const stderr = collectText(qemu.stderr)
+  let over = false
+  const ended = qemu.then((result) => {
+    over = true
+    return { exitCode: result.exitCode, stderr: stderr() }
+  })
+  stack.defer(async () => {
+    qemu.kill('SIGTERM')
+    await ended
+  })
+  qemu.stdin.on('error', () => {})
+  const shell = await connectWithin(folder, shellSocket, () => over || (signal?.aborted ?? false)).catch(
+    async (cause: unknown) => {
+      qemu.kill('SIGTERM')
+      throw notStarted(board, (await ended).stderr, cause)
+    },
+  )
+  stack.defer(() => {
+    shell.destroy()
+  })
+  const owned = stack.move()
+  return { process: qemu, shell, ended, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+const notStarted = (board: Board, stderr: string, cause: unknown): PibakeError =>
+  new PibakeError('BOOT_FAILED', `QEMU did not start a ${boards[board].title}.`, {
+    hint: 'Read what QEMU says; a port that is taken or too little memory are the usual reasons.',
+    details: stderr.trimEnd().split('\n'),
+    cause,
+  })

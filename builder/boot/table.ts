@@ -1,0 +1,23 @@
+import { formatDuration } from '../core/size.ts'
+import { failedChecks, type TestReport } from './report.ts'
+
+const marks = { passed: 'ok', failed: 'FAILED', timeout: 'TIMEOUT' } as const
+
+/** A test report as a table for people: a line a check, then a line of totals. */
+export const renderTable = (report: TestReport): string => {
+  const rows = report.checks.map(({ outcome, stage, title, durationMs }) => [
+    marks[outcome],
+    stage,
+    title,
+    formatDuration(durationMs),
+  ])
+  const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)))
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => (column === 3 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
+      .join('  '),
+  )
+  const failed = failedChecks(report).length
+  const verdict = failed === 0 ? `all ${rows.length} checks passed` : `${failed} of ${rows.length} checks failed`
+  return [...lines, `${verdict}; booted in ${formatDuration(report.bootMs)} on ${report.board}`].join('\n')
+}

@@ -1,0 +1,39 @@
+import { PibakeError } from '../core/error.ts'
+import { runStep } from '../core/event.ts'
+import { type BootRequest, bootImage } from './boot.ts'
+import { collectChecks, runChecks } from './checks.ts'
+import { failedChecks, type TestReport } from './report.ts'
+
+export interface TestRequest extends Omit<BootRequest, 'sshKey' | 'autologin' | 'forwards'> {
+  /** The stage whose package is purged at the end; by default `ssb-pub` when the image has it. */
+  purge?: string
+}
+
+/**
+ * Boot an image on a throwaway overlay and put its checks to it. Failed checks are in the report, not thrown; throws
+ * `IMAGE_INVALID` and `BOOT_FAILED` as `bootImage` does.
+ */
+export const testImage = async (request: TestRequest): Promise<TestReport> => {
+  const { image, board, emit, purge } = request
+  const signal = request.signal ? { signal: request.signal } : {}
+  await using guest = await bootImage(request)
+  const checks = await runStep(emit, { id: 'checks', title: 'Ask the services' }, async () => {
+    const list = await collectChecks(guest, { ...signal, ...(purge === undefined ? {} : { purge }) })
+    return runChecks(guest, list, { id: 'checks', emit, ...signal })
+  })
+  await guest.poweroff()
+  return { image, board, bootMs: guest.bootMs, checks }
+}
+
+/** Throw `CHECKS_FAILED` with the output of each check that did not pass. */
+export const requirePassed = (report: TestReport): void => {
+  const failed = failedChecks(report)
+  if (failed.length === 0) return
+  throw new PibakeError('CHECKS_FAILED', `${failed.length} of ${report.checks.length} checks failed.`, {
+    hint: `Boot it for a look by hand: \`pibake run ${report.image}\``,
+    details: failed.flatMap(({ stage, title, output }) => [
+      `${stage}: ${title}`,
+      ...output.split('\n').map((line) => `  ${line}`),
+    ]),
+  })
+}

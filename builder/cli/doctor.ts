@@ -1,0 +1,65 @@
+import { PibakeError } from '../core/error.ts'
+import { findMirrors } from '../fetch/mirror.ts'
+import type { Probe } from '../host/capabilities.ts'
+import { askOverHttp, examineHost, type Reachable } from '../host/doctor.ts'
+import { findRegistry } from '../host/registry.ts'
+import type { Paint } from '../report/style.ts'
+import { renderTable } from '../report/table.ts'
+import { defineCommand } from './command.ts'
+
+const findMirror = async (mirror: string | undefined, signal: AbortSignal): Promise<Reachable> => {
+  const name = 'Debian mirror'
+  const fix = 'Needed to fetch only: check the connection, or name another mirror with `--mirror` or PIBAKE_MIRROR.'
+  const suite = 'trixie'
+  const answers = async (url: string): Promise<boolean> => (await askOverHttp(url, signal)) === undefined
+  try {
+    const { main } = await findMirrors({ suite, answers, ...(mirror === undefined ? {} : { mirror }) })
+    return { name, url: `${main}/dists/${suite}/InRelease`, fix }
+  } catch (error) {
+    if (error instanceof PibakeError && error.code === 'NETWORK') return { name, url: undefined, fix: error.hint }
+    throw error
+  }
+}
+
+const findNpmRegistry = async (signal: AbortSignal): Promise<Reachable> => ({
+  name: 'npm registry',
+  url: await findRegistry(signal),
+  fix: 'Needed to fetch only: check the connection, or set another one with `npm config set registry`.',
+})
+
+const marks = { ok: ['green', '✓'], warn: ['yellow', '!'], fail: ['red', '✗'] } as const
+
+/** The findings as a table, each with its fix below it. */
+export const renderProbes = (probes: readonly Probe[], paint: Paint): string[] => {
+  const rows = probes.map(({ name, state, found }) => [paint(...marks[state]), name, found])
+  const lines = renderTable(rows).flatMap((row, index) => {
+    const fix = probes[index]?.fix ?? ''
+    return fix === '' ? [row] : [row, `   → ${fix}`]
+  })
+  const missing = probes.filter(({ state }) => state === 'fail').length
+  const verdict =
+    missing === 0
+      ? 'This machine has all that pibake needs.'
+      : `Missing: ${probes.flatMap(({ name, state }) => (state === 'fail' ? [name] : [])).join(', ')}.`
+  return [...lines, '', verdict]
+}
+
+export const doctor = defineCommand({
+  options: {
+    mirror: { type: 'string', describe: 'Debian mirror to try, instead of the one that apt of this machine uses' },
+  },
+  positionals: {},
+  examples: [
+    ['sudo $0 doctor', 'Try everything'],
+    ['$0 doctor --json', 'The findings as JSON'],
+  ],
+  async run({ mirror }, { project, signal }) {
+    const reachable = await Promise.all([findMirror(mirror, signal), findNpmRegistry(signal)])
+    const probes = await examineHost({ project, reachable, signal })
+    return {
+      data: probes,
+      lines: (paint) => renderProbes(probes, paint),
+      exitCode: probes.some(({ state }) => state === 'fail') ? 1 : 0,
+    }
+  },
+})

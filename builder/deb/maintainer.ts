@@ -1,0 +1,122 @@
+/** What of a package's content its maintainer scripts care for. */
+export interface MaintainerInput {
+  /** `pibake-<stage>`. */
+  packageName: string
+  /** Units in usr/lib/systemd/system. */
+  units: readonly Unit[]
+  /** File names in usr/lib/sysusers.d and usr/lib/tmpfiles.d. */
+  sysusers: readonly string[]
+  tmpfiles: readonly string[]
+  /** The stage's own pieces of shell. */
+  snippets: Readonly<Partial<Record<'postinst' | 'prerm' | 'postrm', string>>>
+}
+
+export interface Unit {
+  name: string
+  /** Its text. */
+  text: string
+}
+
+const quote = (word: string): string => (/^[\w@.:+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
+
+const words = (list: readonly string[]): string => list.map(quote).join(' ')
+
+const isTemplate = (unit: Unit): boolean => /@\.[a-z]+$/.test(unit.name)
+
+/** Enabling a template means something only when it names its default instance, see systemd.unit(5). */
+const isEnabled = (unit: Unit): boolean =>
+  /^\[Install\]\s*$/m.test(unit.text) && (!isTemplate(unit) || /^DefaultInstance=\S/m.test(unit.text))
+
+const condition = (actions: readonly string[]): string => actions.map((action) => `[ "$1" = ${action} ]`).join(' || ')
+
+/** Calls of postinst after which the package is to be in working order, see Debian policy, section 6.5. */
+const configuring = condition(['configure', 'abort-upgrade', 'abort-deconfigure', 'abort-remove'])
+
+const block = (test: string, lines: readonly string[]): string =>
+  lines.length === 0 ? '' : `if ${test}; then\n${lines.map((line) => `\t${line}`).join('\n')}\nfi\n`
+
+const enableUnit = (unit: Unit): string[] => {
+  const name = quote(unit.name)
+  return [
+    `if deb-systemd-helper --quiet was-enabled ${name}; then`,
+    `\tdeb-systemd-helper enable ${name} >/dev/null || true`,
+    'else',
+    `\tdeb-systemd-helper update-state ${name} >/dev/null || true`,
+    'fi',
+  ]
+}
+
+const createTmpfiles = (files: readonly string[]): string[] =>
+  files.length === 0
+    ? []
+    : [
+        'if [ -d /run/systemd/system ]; then',
+        `\tsystemd-tmpfiles --create ${words(files)} || true`,
+        'else',
+        // An image at rest: what lies in memory is made at boot.
+        `\tsystemd-tmpfiles --create --exclude-prefix=/run --exclude-prefix=/dev ${words(files)}`,
+        'fi',
+      ]
+
+const postinst = ({ units, sysusers, tmpfiles, snippets }: MaintainerInput): string => {
+  const enabled = units.filter(isEnabled)
+  const started = enabled.filter((unit) => !isTemplate(unit)).map((unit) => unit.name)
+  const setUp = [
+    ...(sysusers.length > 0 ? [`systemd-sysusers ${words(sysusers)}`] : []),
+    ...createTmpfiles(tmpfiles),
+    ...enabled.flatMap(enableUnit),
+  ]
+  const restart =
+    started.length > 0
+      ? [
+          'if [ -n "$2" ]; then pibake_action=restart; else pibake_action=start; fi',
+          `deb-systemd-invoke $pibake_action ${words(started)} >/dev/null || true`,
+        ]
+      : []
+  const live = units.length > 0 ? ['systemctl --system daemon-reload >/dev/null || true', ...restart] : []
+  return (
+    block(configuring, setUp) +
+    block(`{ ${configuring}; } && [ -d /run/systemd/system ]`, live) +
+    (snippets.postinst ?? '')
+  )
+}
+
+const prerm = ({ units, snippets }: MaintainerInput): string => {
+  // systemctl(1) takes patterns for instances that run.
+  const running = units.map((unit) => (isTemplate(unit) ? unit.name.replace('@.', '@*.') : unit.name))
+  const stop = running.length > 0 ? [`systemctl --system stop ${words(running)} >/dev/null || true`] : []
+  return (snippets.prerm ?? '') + block('[ "$1" = remove ] && [ -d /run/systemd/system ]', stop)
+}
+
+const postrm = ({ units, snippets }: MaintainerInput): string => {
+  const enabled = units.filter(isEnabled).map((unit) => unit.name)
+  const purge =
+    enabled.length > 0
+      ? [
+          `if [ -x /usr/bin/deb-systemd-helper ]; then deb-systemd-helper purge ${words(enabled)} >/dev/null || true; fi`,
+        ]
+      : []
+  const reload = units.length > 0 ? ['systemctl --system daemon-reload >/dev/null || true'] : []
+  return (
+    (snippets.postrm ?? '') +
+    block('[ "$1" = purge ]', purge) +
+    block('[ "$1" = remove ] && [ -d /run/systemd/system ]', reload)
+  )
+}
+
+/**
+ * The maintainer scripts of a stage's package, after debhelper's autoscripts for systemd, sysusers and tmpfiles.
+ * Without a running systemd (a bake, a chroot) they start and stop nothing. The stage's snippets come after the
+ * generated part in postinst, before it in prerm and postrm. A script with nothing to do is left out.
+ */
+export const maintainerScripts = (input: MaintainerInput): Partial<Record<'postinst' | 'prerm' | 'postrm', string>> => {
+  const bodies = { postinst: postinst(input), prerm: prerm(input), postrm: postrm(input) }
+  return Object.fromEntries(
+    Object.entries(bodies)
+      .filter(([, body]) => body.trim() !== '')
+      .map(([name, body]) => [
+        name,
+        `#!/bin/sh\n# ${name} of ${input.packageName}, generated by pibake.\nset -e\n\n${body}`,
+      ]),
+  )
+}

@@ -1,0 +1,127 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf, PibakeError } from '../core/error.ts'
+import { parseStanzas, type Stanza } from '../deb/deb822.ts'
+
+/** Where Debian's archives are fetched from; addresses without a trailing slash. */
+export interface Mirrors {
+  main: string
+  /** Undefined when no source of security updates is known. */
+  security: string | undefined
+  /** Base address of an archive that keeps old packages, tried when the mirror has dropped one. */
+  snapshot?: string
+}
+
+/** An address and a suite that the host's apt is set to use. */
+export interface AptSource {
+  uri: string
+  suite: string
+}
+
+const debianSuite =
+  /^(?:bookworm|trixie|forky|sid|oldstable|stable|testing|unstable)(?:-(updates|security|proposed-updates|backports))?\/?$/
+
+/** Entries of apt's one-line format: `deb [options] uri suite component…`, sources.list(5). */
+export const parseOneLineSources = (text: string): AptSource[] =>
+  text.split('\n').flatMap((line) => {
+    const match = /^\s*deb\s+(?:\[[^\]]*\]\s*)?(\S+)\s+(\S+)/.exec(line)
+    const [, uri, suite] = match ?? []
+    return uri === undefined || suite === undefined ? [] : [{ uri, suite }]
+  })
+
+/** Entries of apt's deb822 format (`*.sources`), sources.list(5). */
+export const parseDeb822Sources = (text: string): AptSource[] => [...parseStanzas(text)].flatMap(sourcesOf)
+
+const sourcesOf = (stanza: Stanza): AptSource[] => {
+  const list = (name: string): string[] => stanza[name]?.split(/\s+/).filter((word) => word !== '') ?? []
+  if (stanza.Enabled?.toLowerCase() === 'no' || !list('Types').includes('deb')) return []
+  return list('URIs').flatMap((uri) => list('Suites').map((suite) => ({ uri, suite })))
+}
+
+/** All entries of apt's configuration below `folder` (normally `/etc/apt`), in apt's own order. */
+export const readAptSources = async (folder: string): Promise<AptSource[]> => {
+  const sources = parseOneLineSources(await readIfPresent(join(folder, 'sources.list')))
+  for (const name of (await listIfPresent(join(folder, 'sources.list.d'))).sort()) {
+    const path = join(folder, 'sources.list.d', name)
+    if (name.endsWith('.list')) sources.push(...parseOneLineSources(await readIfPresent(path)))
+    if (name.endsWith('.sources')) sources.push(...parseDeb822Sources(await readIfPresent(path)))
+  }
+  return sources
+}
+
+const readIfPresent = (path: string): Promise<string> => readFile(path, 'utf8').catch(absent(''))
+const listIfPresent = (path: string): Promise<string[]> => readdir(path).catch(absent<string[]>([]))
+
+const absent =
+  <T>(value: T) =>
+  (error: unknown): T => {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return value
+    throw error
+  }
+
+/** The first http(s) address of Debian's main archive, and the first of its security archive. */
+export const pickMirrors = (
+  sources: readonly AptSource[],
+): { main: string | undefined; security: string | undefined } => {
+  const debian = sources.filter(({ uri, suite }) => /^https?:\/\//.test(uri) && debianSuite.test(suite))
+  const isSecurity = ({ suite }: AptSource) => debianSuite.exec(suite)?.[1] === 'security'
+  return {
+    main: trimmed(debian.find((source) => !isSecurity(source))?.uri),
+    security: trimmed(debian.find(isSecurity)?.uri),
+  }
+}
+
+const trimmed = (uri: string | undefined): string | undefined => uri?.replace(/\/+$/, '')
+
+/** The security archive as most mirrors place it: beside the main one, `…/debian` and `…/debian-security`. */
+const securitySibling = (main: string): string | undefined =>
+  main.endsWith('/debian') ? `${main}-security` : undefined
+
+export interface MirrorOptions {
+  /** `--mirror`; wins over everything. */
+  mirror?: string
+  env?: Readonly<Record<string, string | undefined>>
+  /** Folder of the host's apt configuration. */
+  aptFolder?: string
+  /** Whether an address answers; asked only for a guessed one. */
+  answers: (url: string) => Promise<boolean>
+  /** The suite whose security archive is wanted. */
+  suite: string
+}
+
+/**
+ * Find the mirrors: `--mirror`, PIBAKE_MIRROR, then the host's own apt configuration. PIBAKE_SECURITY_MIRROR and
+ * PIBAKE_SNAPSHOT name the other two. Throws `NETWORK` when nothing names one.
+ */
+export const findMirrors = async (options: MirrorOptions): Promise<Mirrors> => {
+  const env = options.env ?? process.env
+  const given = trimmed(options.mirror ?? nonEmpty(env.PIBAKE_MIRROR))
+  const configured =
+    given === undefined ? pickMirrors(await readAptSources(options.aptFolder ?? '/etc/apt')) : undefined
+  const main = given ?? configured?.main
+  if (main === undefined) {
+    throw new PibakeError('NETWORK', 'No Debian mirror is known: apt of this machine names none.', {
+      hint: 'Name one with `--mirror http://…/debian` or in the environment variable PIBAKE_MIRROR.',
+    })
+  }
+  if (!/^https?:\/\/\S+$/.test(main)) {
+    throw new PibakeError('USAGE', `\`${main}\` is not the address of a mirror.`, {
+      hint: 'A mirror address begins with http:// or https:// and ends in the folder that holds `dists/` and `pool/`.',
+    })
+  }
+  const snapshot = trimmed(nonEmpty(env.PIBAKE_SNAPSHOT))
+  const security = trimmed(nonEmpty(env.PIBAKE_SECURITY_MIRROR)) ?? configured?.security
+  return {
+    main,
+    security: security ?? (await guessSecurity(main, options)),
+    ...(snapshot === undefined ? {} : { snapshot }),
+  }
+}
+
+const guessSecurity = async (main: string, options: MirrorOptions): Promise<string | undefined> => {
+  const sibling = securitySibling(main)
+  if (sibling === undefined) return undefined
+  return (await options.answers(`${sibling}/dists/${options.suite}-security/InRelease`)) ? sibling : undefined
+}
+
+const nonEmpty = (text: string | undefined): string | undefined => (text === '' ? undefined : text)

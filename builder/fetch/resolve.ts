@@ -1,0 +1,223 @@
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { hashBytes, type Sha256 } from '../core/digest.ts'
+import { type Emit, runStep } from '../core/event.ts'
+import { formatStanzas, parseStanzas, type Stanza } from '../deb/deb822.ts'
+import { runTool, type Tools } from '../host/sandbox.ts'
+import type { ResolveStep } from '../lock/request.ts'
+import type { LockedDeb } from '../lock/schema.ts'
+import { aptFailure } from './apt-failure.ts'
+import type { SuiteIndex } from './indexes.ts'
+import type { IndexedPackage, PackageTable } from './package-table.ts'
+import { readArmouredKeys } from './release.ts'
+
+export interface ResolveOptions {
+  tools: Tools
+  indexes: readonly SuiteIndex[]
+  table: PackageTable
+  blobPath: (sha256: Sha256) => string
+  architecture: string
+  steps: readonly ResolveStep[]
+  /** Packages for the mirror on the image only, resolved on top of all steps. */
+  extras: readonly string[]
+  /** The dpkg status of a base image; nothing is installed without it. */
+  status?: string
+  /** An existing folder for files that are needed meanwhile. */
+  scratch: string
+  emit: Emit
+  signal?: AbortSignal
+}
+
+/** What apt would install, step by step. */
+export interface Resolution {
+  steps: { name: string; debs: LockedDeb[] }[]
+  extras: LockedDeb[]
+}
+
+/**
+ * Let apt of the tools tree choose the packages of each step, on top of all earlier ones, from the verified indexes.
+ * apt verifies their signatures once more and has no network. Throws `RESOLVE_FAILED` with apt's explanation, naming
+ * the step.
+ */
+export const resolveSteps = (options: ResolveOptions): Promise<Resolution> =>
+  runStep(options.emit, { id: 'resolve', title: `Resolve the packages of ${options.steps.length} steps` }, async () => {
+    const work = await mkdtemp(join(options.scratch, 'resolve-'))
+    try {
+      return await resolveIn(work, options)
+    } finally {
+      await rm(work, { recursive: true, force: true })
+    }
+  })
+
+const resolveIn = async (work: string, options: ResolveOptions): Promise<Resolution> => {
+  const { emit, table } = options
+  await layOutRepository(work, options)
+  const apt = (args: readonly string[]) =>
+    runTool(options.tools, ['apt-get', ...args], {
+      env: { APT_CONFIG: join(work, 'apt.conf') },
+      writable: [work],
+      ...(options.signal ? { signal: options.signal } : {}),
+    })
+  await apt(['update', '-qq', '--error-on=any'])
+
+  const installed = new Map<string, Stanza>()
+  for (const stanza of parseStanzas(options.status ?? '')) {
+    if (stanza.Package !== undefined) installed.set(`${stanza.Package}:${stanza.Architecture ?? ''}`, stanza)
+  }
+  const simulate = async (name: string, wanted: readonly string[], recommends: boolean): Promise<LockedDeb[]> => {
+    if (wanted.length === 0) return []
+    await writeFile(join(work, 'status'), formatStanzas(installed.values()))
+    const asked = [
+      'install',
+      '--simulate',
+      '-qq',
+      '--no-remove',
+      '-o',
+      `APT::Install-Recommends=${recommends}`,
+      ...wanted,
+    ]
+    const { stdout } = await apt(asked).catch((error: unknown) => {
+      throw aptFailure(error, { step: name, known: table.byName.keys() })
+    })
+    const debs: LockedDeb[] = []
+    for (const choice of parseSimulation(stdout)) {
+      const stage = stageStanzas(options).find(({ Package }) => Package === choice.name)
+      const item = stage ? undefined : findPackage(table, choice)
+      const stanza = stage ?? statusStanza(item)
+      installed.set(`${choice.name}:${stanza.Architecture}`, { ...stanza, Status: 'install ok installed' })
+      if (item) debs.push(toLocked(item))
+    }
+    return debs
+  }
+
+  const steps: { name: string; debs: LockedDeb[] }[] = []
+  for (const [index, step] of options.steps.entries()) {
+    const wanted = new Set(step.packages)
+    if (step.essential) for (const name of essentialPackages(table)) wanted.add(name)
+    if (step.stagePackage) wanted.add(step.stagePackage.name)
+    steps.push({ name: step.name, debs: await simulate(step.name, [...wanted], step.recommends ?? false) })
+    emit({ type: 'step-progress', id: 'resolve', done: index + 1, total: options.steps.length, unit: 'items' })
+  }
+  return { steps, extras: await simulate('extraPackages', options.extras, false) }
+}
+
+/** Names of all packages that Debian marks essential in their newest version. */
+export const essentialPackages = (table: PackageTable): string[] =>
+  [...table.byName.values()].flatMap(([newest]) => (newest?.isEssential ? [newest.name] : [])).sort()
+
+interface Choice {
+  name: string
+  version: string
+  architecture: string
+}
+
+/** The `Inst` lines of `apt-get --simulate install`: `Inst name [old version] (version origin [architecture]) …`. */
+export const parseSimulation = (stdout: string): Choice[] =>
+  stdout.split('\n').flatMap((line) => {
+    const match = /^Inst (\S+) (?:\[\S+\] )?\((\S+) .*?\[([a-z0-9-]+)\]/.exec(line)
+    const [, name, version, architecture] = match ?? []
+    if (name === undefined || version === undefined || architecture === undefined) return []
+    return [{ name: name.replace(/:.*$/, ''), version, architecture }]
+  })
+
+const findPackage = (table: PackageTable, { name, version, architecture }: Choice): IndexedPackage => {
+  const item = table.byName
+    .get(name)
+    ?.find((candidate) => candidate.version === version && candidate.architecture === architecture)
+  if (!item) throw new Error(`apt chose ${name} ${version} (${architecture}), which no index has`)
+  return item
+}
+
+const toLocked = ({ name, version, architecture, path, archive, sizeBytes, sha256 }: IndexedPackage): LockedDeb => ({
+  name,
+  version,
+  architecture,
+  path,
+  archive,
+  sizeBytes,
+  sha256,
+})
+
+const statusStanza = (item: IndexedPackage | undefined): Stanza => {
+  const { Filename: _path, Size: _size, SHA256: _sha256, ...stanza } = item?.stanza ?? {}
+  return stanza
+}
+
+const stageStanzas = ({ steps }: ResolveOptions): Stanza[] =>
+  steps.flatMap(({ stagePackage }) =>
+    stagePackage
+      ? [
+          {
+            Package: stagePackage.name,
+            Version: '0',
+            Architecture: 'all',
+            Maintainer: 'pibake',
+            Description: 'stage',
+            ...(stagePackage.depends.length === 0 ? {} : { Depends: stagePackage.depends.join(', ') }),
+          },
+        ]
+      : [],
+  )
+
+/** Lay out what apt reads: the signed indexes as a mirror, the stages as a second one, and its settings. */
+const layOutRepository = async (work: string, options: ResolveOptions): Promise<void> => {
+  for (const folder of [
+    'etc/apt.conf.d',
+    'etc/preferences.d',
+    'etc/sources.list.d',
+    'state/lists/partial',
+    'cache/archives/partial',
+    'log',
+    'stages',
+  ]) {
+    await mkdir(join(work, folder), { recursive: true })
+  }
+  const sources: string[] = []
+  for (const { release, inRelease, lists } of options.indexes) {
+    const mirror = join(work, release.archive)
+    const folder = join(mirror, 'dists', release.name)
+    await mkdir(folder, { recursive: true })
+    await writeFile(join(folder, 'InRelease'), inRelease)
+    for (const { path, sha256 } of lists) {
+      await mkdir(dirname(join(folder, path)), { recursive: true })
+      await copyFile(options.blobPath(sha256), join(folder, path))
+    }
+    const components = lists.map(({ component }) => component).join(' ')
+    const keys = join(work, `${release.archive}.asc`)
+    if (lists.length > 0) sources.push(`deb [signed-by=${keys}] file:${mirror} ${release.name} ${components}`)
+  }
+  for (const archive of ['main', 'security'] as const) {
+    await writeFile(join(work, `${archive}.asc`), (await readArmouredKeys(archive)).join('\n'))
+  }
+  const stages = stageStanzas(options).map((stanza) => ({
+    ...stanza,
+    Filename: `./${stanza.Package}.deb`,
+    Size: '1',
+    SHA256: hashBytes(''),
+  }))
+  await writeFile(join(work, 'stages', 'Packages'), formatStanzas(stages))
+  sources.push(`deb [trusted=yes] file:${join(work, 'stages')} ./`)
+  await writeFile(join(work, 'etc', 'sources.list'), `${sources.join('\n')}\n`)
+  await writeFile(join(work, 'status'), '')
+  await writeFile(join(work, 'apt.conf'), aptSettings(work, options.architecture))
+}
+
+/** apt.conf(5). Times of validity have been held against the time of fetching already, with the same files. */
+const aptSettings = (work: string, architecture: string): string =>
+  `${Object.entries({
+    'Dir::Etc': join(work, 'etc'),
+    'Dir::State': join(work, 'state'),
+    'Dir::State::status': join(work, 'status'),
+    'Dir::Cache': join(work, 'cache'),
+    'Dir::Log': join(work, 'log'),
+    'APT::Architecture': architecture,
+    'APT::Architectures': architecture,
+    'APT::Sandbox::User': 'root',
+    'APT::Get::AllowUnauthenticated': 'false',
+    'Acquire::Languages': 'none',
+    'Acquire::Check-Valid-Until': 'false',
+    'Acquire::Check-Date': 'false',
+    'Debug::NoLocking': 'true',
+  })
+    .map(([name, value]) => `${name} "${value}";`)
+    .join('\n')}\n`

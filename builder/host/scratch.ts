@@ -1,0 +1,43 @@
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf } from '../core/error.ts'
+
+/** A folder for one run's intermediate files; removed when it is disposed. */
+export interface Scratch extends AsyncDisposable {
+  path: string
+}
+
+/** When a process began, in clock ticks since boot (proc(5), field 22 of stat); undefined when there is none. */
+const startOf = async (pid: number): Promise<string | undefined> => {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return undefined
+    throw error
+  }
+}
+
+/** Make a scratch folder below `parent`. Its name says which process owns it, so that `sweepScratch` can tell. */
+export const makeScratch = async (parent: string): Promise<Scratch> => {
+  await mkdir(parent, { recursive: true })
+  const path = await mkdtemp(join(parent, `${process.pid}.${await startOf(process.pid)}.`))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** Remove the scratch folders below `parent` whose process has ended without doing so; returns how many there were. */
+export const sweepScratch = async (parent: string): Promise<number> => {
+  const names = await readdir(parent).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  })
+  let swept = 0
+  for (const name of names) {
+    const [pid, start] = name.split('.')
+    if (pid === undefined || start === undefined || !/^\d+$/.test(pid)) continue
+    if ((await startOf(Number(pid))) === start) continue
+    await rm(join(parent, name), { recursive: true, force: true })
+    swept += 1
+  }
+  return swept
+}

@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { hashJson, type Sha256 } from '../core/digest.ts'
+import { errnoOf } from '../core/error.ts'
+import { type Emit, runStep } from '../core/event.ts'
+import { extractFirst, extractWithTree } from './extract.ts'
+import type { Tools } from './sandbox.ts'
+import { writeTreeSettings } from './tree-settings.ts'
+
+/** A package to unpack into a tree. */
+export interface TreeDeb {
+  name: string
+  version: string
+  sha256: Sha256
+  /** Absolute path of the .deb, already verified. */
+  path: string
+}
+
+/** What a tree holds: the files of each package as absolute paths inside the tree, `/usr` merged. */
+export type TreePackages = Readonly<Record<string, { version: string; files: readonly string[] }>>
+
+const stampName = '.pibake-tree.json'
+const packagesName = '.pibake-packages.json'
+
+/** Changes whenever trees are laid out in another way, so that older ones count as stale. */
+const layout = 1
+
+/** What a tree of these packages is stamped with. */
+export const treeKey = (debs: readonly { name: string; sha256: Sha256 }[]): Sha256 =>
+  hashJson({ layout, debs: debs.map(({ name, sha256 }) => `${name} ${sha256}`).sort() })
+
+/** Whether `destination` holds a whole tree with this key. */
+export const isTreeCurrent = async (destination: string, key: Sha256): Promise<boolean> => {
+  const stamp = await readJson(join(destination, stampName))
+  return typeof stamp === 'object' && stamp !== null && 'key' in stamp && stamp.key === key
+}
+
+/** The packages of an unpacked tree with their files; empty for a tree that pibake has not made. */
+export const readTreePackages = async (root: string): Promise<TreePackages> =>
+  ((await readJson(join(root, packagesName))) ?? {}) as TreePackages
+
+const readJson = async (path: string): Promise<unknown> => {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'))
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+/** Where top-level folders point in a merged-/usr system. */
+const mergedFolders = ['bin', 'sbin', 'lib', 'lib64'] as const
+
+const mergedPath = (path: string): string => (/^\/(?:bin|sbin|lib|lib64)\//.test(path) ? `/usr${path}` : path)
+
+export interface UnpackOptions {
+  debs: readonly TreeDeb[]
+  /** Where the tree goes; what is there is replaced. */
+  destination: string
+  /** Names among `debs` that hold tar, xz and bubblewrap with all that they need; unused when `tools` is given. */
+  first: ReadonlySet<string>
+  /** A tree that is already there and unpacks this one. */
+  tools?: Tools
+  emit: Emit
+  signal?: AbortSignal
+}
+
+/**
+ * Unpack packages into a root of their own and return it. No maintainer script is run. The tree is made beside
+ * `destination` and moved there when it is whole, so a tree that exists is always complete.
+ */
+export const unpackTree = async (options: UnpackOptions): Promise<Tools> => {
+  const { destination, emit } = options
+  const id = `tree:${basename(destination)}`
+  return runStep(emit, { id, title: `Unpack ${options.debs.length} packages into a tools tree` }, async () => {
+    const work = `${destination}.${randomUUID().slice(0, 8)}.partial`
+    try {
+      await mkdir(work, { recursive: true })
+      const root = join(work, 'root')
+      const tools = options.tools ?? (await unpackFirst(join(work, 'first'), options))
+      await prepareRoot(root)
+      const packages = await unpackAll(root, tools, { ...options, id })
+      await writeTreeSettings(root)
+      await writeFile(join(root, packagesName), JSON.stringify(packages))
+      const versions = Object.fromEntries(options.debs.map(({ name, version }) => [name, version]))
+      await writeFile(
+        join(root, stampName),
+        JSON.stringify({ key: treeKey(options.debs), packages: versions }, null, 2),
+      )
+      await replaceFolder(root, destination)
+    } finally {
+      await rm(work, { recursive: true, force: true })
+    }
+    return { root: destination }
+  })
+}
+
+const prepareRoot = async (root: string): Promise<void> => {
+  for (const folder of ['etc', 'var', 'usr']) await mkdir(join(root, folder), { recursive: true, mode: 0o755 })
+  for (const folder of mergedFolders) {
+    await mkdir(join(root, 'usr', folder), { recursive: true, mode: 0o755 })
+    await symlink(`usr/${folder}`, join(root, folder))
+  }
+}
+
+const unpackFirst = async (root: string, options: UnpackOptions): Promise<Tools> => {
+  await prepareRoot(root)
+  const debs = options.debs.filter(({ name }) => options.first.has(name))
+  await Promise.all(debs.map(({ path }) => extractFirst(path, root)))
+  options.signal?.throwIfAborted()
+  return { root }
+}
+
+const unpackAll = async (
+  root: string,
+  tools: Tools,
+  { debs, emit, signal, id }: UnpackOptions & { id: string },
+): Promise<TreePackages> => {
+  const packages: Record<string, { version: string; files: string[] }> = {}
+  const sizes = new Map(await Promise.all(debs.map(async ({ path }) => [path, (await stat(path)).size] as const)))
+  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0)
+  let done = 0
+  const unpackOne = async ({ name, version, path }: TreeDeb): Promise<void> => {
+    const files = await extractWithTree(path, { root, tools, ...(signal ? { signal } : {}) })
+    packages[name] = { version, files: files.map(mergedPath).sort() }
+    done += sizes.get(path) ?? 0
+    emit({ type: 'step-progress', id, done, total, unit: 'bytes', note: name })
+  }
+  // base-files goes first and alone: it carries the links of the merged /usr, which the others are unpacked through.
+  const baseFiles = debs.find(({ name }) => name === 'base-files')
+  if (baseFiles) await unpackOne(baseFiles)
+  const bySize = debs
+    .filter((deb) => deb !== baseFiles)
+    .sort((a, b) => (sizes.get(b.path) ?? 0) - (sizes.get(a.path) ?? 0))
+  const queue = bySize.values()
+  const worker = async (): Promise<void> => {
+    for (const deb of queue) await unpackOne(deb)
+  }
+  await Promise.all(Array.from({ length: availableParallelism() + 1 }, worker))
+  return Object.fromEntries(Object.entries(packages).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+const replaceFolder = async (from: string, to: string): Promise<void> => {
+  await mkdir(dirname(to), { recursive: true })
+  const old = `${to}.${randomUUID().slice(0, 8)}.old`
+  await rename(to, old).catch((error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  })
+  await rename(from, to)
+  await rm(old, { recursive: true, force: true })
+}

@@ -1,0 +1,49 @@
+import { join } from 'node:path'
+import { openBlobs } from '../cache/blobs.ts'
+import { PibakeError } from '../core/error.ts'
+import type { Emit } from '../core/event.ts'
+import type { Project } from '../core/project.ts'
+import { hostArchitecture } from '../host/architecture.ts'
+import type { Tools } from '../host/sandbox.ts'
+import { isTreeCurrent, treeKey } from '../host/tree.ts'
+import type { ResolvedProfile } from '../profile/schema.ts'
+import { readToolsLock, toolsLockPath } from './file.ts'
+import { openToolsTree } from './tools-tree.ts'
+
+/** The Debian release that the tools come from. */
+export const toolsSuite = 'trixie'
+
+/** Where the tree of a suite is unpacked on this machine. */
+export const treePath = (project: Project, suite: string): string =>
+  join(project.state, `tools-${suite}-${hostArchitecture()}`)
+
+/** Whether the native twins of a profile come from a tree of their own rather than from the tools tree. */
+export const needsTwinTree = ({ suite, architecture }: Pick<ResolvedProfile, 'suite' | 'architecture'>): boolean =>
+  suite !== toolsSuite && architecture !== hostArchitecture()
+
+/**
+ * The tree of a suite, from the lock and the cache alone: as it is when it was unpacked before, otherwise verified and
+ * unpacked. Throws `MISSING_OFFLINE` when it was never fetched, `CACHE_CORRUPT` for a damaged package.
+ */
+export const openTree = async (options: {
+  project: Project
+  suite: string
+  tools?: Tools
+  emit: Emit
+  signal: AbortSignal
+}): Promise<Tools> => {
+  const { project, suite, emit, signal } = options
+  const lock = await readToolsLock(toolsLockPath(project.locks, suite, hostArchitecture()))
+  if (!lock) {
+    throw new PibakeError('MISSING_OFFLINE', `The tools of ${suite} were never fetched.`, {
+      hint: 'Run `pibake fetch` once with a network.',
+    })
+  }
+  const destination = treePath(project, suite)
+  const blobs = openBlobs(project.cache)
+  if (!(await isTreeCurrent(destination, treeKey(lock.debs)))) {
+    const wanted = lock.debs.map(({ sha256, sizeBytes, name, version }) => ({ sha256, sizeBytes, label: `${name} ${version}` }))
+    await blobs.verifyBlobs(wanted, { signal })
+  }
+  return openToolsTree({ lock, destination, blobPath: blobs.blobPath, ...(options.tools ? { tools: options.tools } : {}), emit, signal })
+}

@@ -1,0 +1,134 @@
+import { resolve } from 'node:path'
+import type { Project } from '../core/project.ts'
+import { type Issue, suggestion, throwIssues } from './issue.ts'
+import { type LoadedProfile, loadProfileChain } from './profile.ts'
+import type { ResolvedProfile, SettingValue, Stage } from './schema.ts'
+import { type DataPath, issueAt, type Source } from './source.ts'
+import { type LoadedStage, listStageNames, loadStage } from './stage.ts'
+
+/** Where a stage is named: an entry of a profile's `stages` or of another stage's `needs`. */
+interface Mention {
+  name: string
+  source: Source
+  path: DataPath
+}
+
+interface Ordering {
+  order: LoadedStage[]
+  issues: Issue[]
+}
+
+/** Visit the stages depth first, needs before the stage, otherwise in the order in which they are named. */
+const orderStages = async (project: Project, mentions: readonly Mention[]): Promise<Ordering> => {
+  const known = await listStageNames(project)
+  const done = new Set<string>()
+  const order: LoadedStage[] = []
+  const issues: Issue[] = []
+  const visit = async ({ name, source, path }: Mention, trail: readonly string[]): Promise<void> => {
+    if (trail.includes(name)) {
+      const circle = [...trail.slice(trail.indexOf(name)), name].join(' → ')
+      issues.push(issueAt(source, path, `stages need each other in a circle: ${circle}`))
+      return
+    }
+    if (done.has(name)) return
+    if (!known.includes(name)) {
+      issues.push(issueAt(source, path, `there is no stage \`${name}\`${suggestion(name, known)}`))
+      return
+    }
+    const result = await loadStage(project, name)
+    issues.push(...result.issues)
+    const { loaded } = result
+    for (const [index, need] of (loaded?.stage.needs ?? []).entries()) {
+      if (loaded) await visit({ name: need, source: loaded.source, path: ['needs', index] }, [...trail, name])
+    }
+    done.add(name)
+    if (loaded) order.push(loaded)
+  }
+  for (const mention of mentions) await visit(mention, [])
+  return { order, issues }
+}
+
+const mentionsIn = ({ file, source }: LoadedProfile): Mention[] =>
+  file.stages.map((name, index) => ({ name, source, path: ['stages', index] }))
+
+const typeOf = (value: SettingValue): string =>
+  Array.isArray(value)
+    ? 'a list'
+    : ({ string: 'text', number: 'a number', boolean: 'true or false' }[typeof value as 'string'] ?? '')
+
+const checkSettings = (
+  { file, source }: LoadedProfile,
+  stages: ReadonlyMap<string, Stage>,
+  broken: boolean,
+): Issue[] => {
+  const issues: Issue[] = []
+  for (const [stageName, values] of Object.entries(file.settings)) {
+    const stage = stages.get(stageName)
+    if (stage === undefined) {
+      // A stage that did not load is reported already.
+      const message = `the profile has no stage \`${stageName}\`${suggestion(stageName, stages.keys())}`
+      if (!broken) issues.push(issueAt(source, ['settings', stageName], message, 'key'))
+      continue
+    }
+    for (const [name, value] of Object.entries(values)) {
+      const path = ['settings', stageName, name]
+      const setting = Object.hasOwn(stage.settings, name) ? stage.settings[name] : undefined
+      if (setting === undefined) {
+        const meant = suggestion(name, Object.keys(stage.settings))
+        issues.push(issueAt(source, path, `the stage \`${stageName}\` has no setting \`${name}\`${meant}`, 'key'))
+      } else if (typeOf(setting.default) !== typeOf(value)) {
+        issues.push(issueAt(source, path, `expected ${typeOf(setting.default)}, got ${typeOf(value)}`))
+      }
+    }
+  }
+  return issues
+}
+
+const repeatedStages = ({ file, source }: LoadedProfile): Issue[] =>
+  file.stages.flatMap((name, index) =>
+    file.stages.indexOf(name) === index
+      ? []
+      : [issueAt(source, ['stages', index], `\`${name}\` stands here a second time`)],
+  )
+
+const settingsOf = (chain: readonly LoadedProfile[], stage: Stage): Record<string, SettingValue> => ({
+  ...Object.fromEntries(Object.entries(stage.settings).map(([name, setting]) => [name, setting.default])),
+  ...Object.assign({}, ...chain.map(({ file }) => file.settings[stage.name] ?? {})),
+})
+
+/**
+ * Look a profile up, by name or by the path of a YAML file, with everything it names. Stages come in bake order: needs
+ * first (pulled in when not listed), otherwise as listed, an extended profile's before its own. An image base is
+ * relative to the checkout. Throws `UNKNOWN_NAME` for a profile that does not exist, and one `CONFIG_INVALID` with every
+ * mistake in the profile and its stages.
+ */
+export const resolveProfile = async (project: Project, profile: string): Promise<ResolvedProfile> => {
+  const chain = await loadProfileChain(project, profile)
+  const own = chain.at(-1)?.file
+  if (own === undefined) throw new Error('an empty chain of profiles')
+  const { order, issues } = await orderStages(project, chain.flatMap(mentionsIn))
+  const stages = new Map(order.map(({ stage }) => [stage.name, stage]))
+  const broken = issues.length > 0
+  throwIssues([
+    ...chain.flatMap(repeatedStages),
+    ...issues,
+    ...chain.flatMap((loaded) => checkSettings(loaded, stages, broken)),
+  ])
+  const last = <T>(pick: (loaded: LoadedProfile) => T | undefined): T | undefined =>
+    chain.map(pick).findLast((value) => value !== undefined)
+  const base = last(({ file }) => file.base) ?? 'debian'
+  return {
+    name: own.name,
+    summary: own.summary,
+    hostname: last(({ file }) => file.hostname) ?? own.name,
+    base: base === 'debian' ? { kind: 'debian' } : { kind: 'image', path: resolve(project.root, base) },
+    suite: last(({ file }) => file.suite) ?? 'trixie',
+    architecture: 'arm64',
+    stages: order.map(({ stage }) => ({ stage, settings: settingsOf(chain, stage) })),
+    extraPackages: [...new Set(chain.flatMap(({ file }) => file.extraPackages))],
+    image: {
+      bootMiB: last(({ file }) => file.image.bootMiB) ?? 256,
+      marginMiB: last(({ file }) => file.image.marginMiB) ?? 256,
+    },
+  }
+}

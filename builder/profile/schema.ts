@@ -1,0 +1,204 @@
+import { z } from 'zod'
+
+const stageName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]*$/, 'a stage name is lower-case letters, digits and hyphens, beginning with a letter')
+
+const settingName = z
+  .string()
+  .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'a setting name is kebab-case: lower-case words joined by hyphens')
+
+/** One line; a line break at the end, as YAML's `>` leaves, is dropped. */
+const oneLine = z
+  .string()
+  .regex(/^[^\n]*\S[^\n]*\n?$/, 'expected one line of text')
+  .trim()
+
+const someText = z.string().regex(/\S/, 'expected some text').trim()
+
+/** Debian policy, section 5.6.7: at least two characters, beginning with a letter or digit. */
+const packageName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9+.-]+$/, 'a Debian package name is lower-case letters, digits, `+`, `-` and `.`')
+
+const absolutePath = z
+  .string()
+  .regex(
+    /^(?!.*\/\.{1,2}(\/|$))(\/[\w@%+=:,.~-]+)+$/,
+    'expected an absolute path such as `/usr/lib/pibake/name`, with no `.` or `..` in it',
+  )
+
+const settingValue = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())], {
+  error: 'expected text, a number, true or false, or a list of texts',
+})
+
+const setting = z
+  .strictObject({
+    description: someText.describe(
+      'What the setting does; stands as a comment above it in `/etc/pibake/<stage>.conf`.',
+    ),
+    default: settingValue.describe('The value when a profile sets none. Its type is the type of the setting.'),
+  })
+  .describe('One setting of the stage.')
+
+const check = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]*$/, 'a check name is lower-case letters, digits and hyphens')
+      .describe('Short name, unique in the stage.'),
+    title: oneLine.describe('What is true when the check passes, for the report.'),
+    run: z
+      .string()
+      .regex(/^[\w.-]+$/, 'expected the name of a file below `checks/`')
+      .describe("File below the stage's `checks/` folder: an executable script, run as root inside the booted image."),
+    timeoutSeconds: z
+      .number()
+      .positive('expected more than 0 seconds')
+      .default(60)
+      .describe('Seconds until the check counts as failed.'),
+  })
+  .describe('A question asked of the booted image; exit status 0 means that it passed.')
+
+const artifact = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-zA-Z0-9][\w.+-]*$/, 'an artifact name is letters, digits, `.`, `_`, `+` and `-`')
+      .describe('Short name, unique in the stage.'),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, 'expected a SHA-256: 64 lower-case hexadecimal digits')
+      .describe('SHA-256 of the file, 64 lower-case hexadecimal digits. An artifact without one is refused.'),
+    url: z
+      .string()
+      .regex(/^https?:\/\/\S+$/, 'expected an address that begins with `https://` or `http://`')
+      .optional()
+      .describe('Where `pibake fetch` downloads it.'),
+    file: z.string().min(1, 'expected the path of a file').optional().describe('Or: a file, relative to the stage.'),
+    path: absolutePath.describe('Absolute path on the image where it lands.'),
+    mode: z
+      .string({ error: "expected a mode in quotes, such as '0755'" })
+      .regex(/^0?[0-7]{3}$/, "expected a mode in quotes, such as '0755'")
+      .transform((text) => Number.parseInt(text, 8))
+      .prefault('0644')
+      .describe("Permissions in octal, in quotes: '0644' (the default) or '0755'."),
+  })
+  .refine((value) => value.url !== undefined || value.file !== undefined, {
+    error: 'an artifact needs a `url` or a `file`',
+  })
+  .describe('One file made by others, pinned by its SHA-256.')
+
+const portal = z
+  .strictObject({
+    title: oneLine.describe('Heading of the entry.'),
+    description: someText.describe('One sentence for the people who use the node.'),
+    path: z.string().startsWith('/', 'expected a path that begins with `/`').optional().describe('Such as `/ssb/`.'),
+    port: z.int().min(1).max(65535, 'expected a port from 1 to 65535').optional().describe('TCP port, when not 80.'),
+  })
+  .describe("The stage's entry on the page that lists what the node offers.")
+
+/** `stages/<name>/stage.yaml`. */
+export const stageFileSchema = z
+  .strictObject({
+    name: stageName.describe('Name of the stage, the same as its folder.'),
+    version: z
+      .string()
+      .regex(/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/, 'expected a Debian version such as `1.2.0`')
+      .describe('Version of the Debian package `pibake-<name>`.'),
+    summary: oneLine.max(80, 'expected at most 80 characters').describe('One line, at most 80 characters.'),
+    description: someText.describe('A paragraph or more for people who choose stages.'),
+    needs: z.array(stageName).default([]).describe('Stages that come before this one; pulled in when not listed.'),
+    packages: z.array(packageName).default([]).describe('Debian packages that the stage depends on.'),
+    recommends: z.boolean().default(false).describe('Whether to install what those packages recommend as well.'),
+    npm: z
+      .boolean()
+      .optional()
+      .describe('Whether the stage carries an npm tree. Without it: when `npm/package.json` exists.'),
+    artifacts: z.array(artifact).default([]).describe('Files made by others, each pinned by its SHA-256.'),
+    settings: z
+      .record(settingName, setting)
+      .default({})
+      .describe('Settings that a profile may change; rendered into `/etc/pibake/<name>.conf`.'),
+    checks: z.array(check).default([]).describe('What is asked of the booted image.'),
+    portal: portal.optional(),
+  })
+  .describe('A pibake stage: one capability of a node.')
+
+/** `stages/profiles/<name>.yaml`. */
+export const profileFileSchema = z
+  .strictObject({
+    name: stageName.describe('Name of the profile, the same as its file.'),
+    summary: oneLine.describe('One line.'),
+    extends: z.string().min(1).optional().describe('Another profile, by name or by path, that this one adds to.'),
+    base: z
+      .string()
+      .regex(/^debian$|.\.img$/, 'expected `debian` or the path of a file ending in `.img`')
+      .optional()
+      .describe('What the bake starts from: `debian` (the default) or an image file, relative to the checkout.'),
+    suite: z
+      .enum(['trixie', 'forky', 'bookworm'])
+      .optional()
+      .describe('Debian release: `trixie` (the default), `forky` or `bookworm`.'),
+    hostname: z
+      .string()
+      .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a host name is at most 63 lower-case letters, digits and hyphens')
+      .optional()
+      .describe('Host name of the node; without it, the name of the profile.'),
+    stages: z.array(stageName).default([]).describe('Stages in bake order, as far as their needs allow.'),
+    settings: z
+      .record(stageName, z.record(settingName, settingValue))
+      .default({})
+      .describe('Settings by stage: `{stage: {setting: value}}`.'),
+    extraPackages: z
+      .array(packageName)
+      .default([])
+      .describe("Debian packages that the image's own mirror carries besides what is installed."),
+    image: z
+      .strictObject({
+        bootMiB: z
+          .int()
+          .min(64, 'expected at least 64 MiB')
+          .optional()
+          .describe('Boot partition in MiB; 256 if unset.'),
+        marginMiB: z.int().min(0).optional().describe('Free space on the root file system in MiB; 256 if unset.'),
+      })
+      .default({})
+      .describe('Sizes of the image.'),
+  })
+  .describe('A pibake profile: a named list of stages with settings.')
+
+export type StageFile = z.output<typeof stageFileSchema>
+export type ProfileFile = z.output<typeof profileFileSchema>
+
+export type Check = StageFile['checks'][number]
+export type Setting = StageFile['settings'][string]
+export type SettingValue = Setting['default']
+export type StageSettings = Readonly<Record<string, SettingValue>>
+export type Artifact = StageFile['artifacts'][number]
+export type Portal = NonNullable<StageFile['portal']>
+export type Suite = NonNullable<ProfileFile['suite']>
+
+/** A stage on disk: its `stage.yaml` and where its folders are. */
+export interface Stage extends Omit<StageFile, 'npm'> {
+  /** Whether it carries an npm tree: `npm/package.json` and `npm/package-lock.json`. */
+  npm: boolean
+  /** Absolute path of `stages/<name>`. */
+  folder: string
+  /** Absolute path of `overlays/<name>`, when there is one. */
+  overlay: string | undefined
+}
+
+/** A profile with everything it names looked up; the input of fetch, plan and bake. */
+export interface ResolvedProfile {
+  name: string
+  summary: string
+  hostname: string
+  base: { kind: 'debian' } | { kind: 'image'; path: string }
+  suite: Suite
+  architecture: 'arm64'
+  /** In bake order; every setting has a value. */
+  stages: { stage: Stage; settings: StageSettings }[]
+  extraPackages: string[]
+  image: { bootMiB: number; marginMiB: number }
+}

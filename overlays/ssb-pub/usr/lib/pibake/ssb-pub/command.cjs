@@ -1,0 +1,113 @@
+'use strict'
+const { promisify } = require('node:util')
+const { chooseAddress } = require('./addresses.cjs')
+const { dataFolder, readIdentity, readSettings } = require('./config.cjs')
+const { collect, connect, socketAddress } = require('./connect.cjs')
+
+const HELP = `Usage:
+  pibake-ssb whoami                  print the identity of this pub
+  pibake-ssb invite create [USES]    print an invite for USES people (1 when left out)
+         [--address HOST]            name HOST in it instead of the mesh or LAN address
+  pibake-ssb publish TEXT            publish a post in the pub's own feed, print its id
+  pibake-ssb log [COUNT]             print the newest COUNT messages (20), one JSON object a line
+  pibake-ssb status [--json]         who and where the pub is, and what it holds
+Run it as root or as the user ssb.
+`
+
+class UsageError extends Error {}
+
+const commands = {
+  async whoami(client, words) {
+    takeNoMore(words)
+    return (await promisify(client.whoami)()).id
+  },
+
+  async invite(client, [verb, ...words]) {
+    if (verb !== 'create') throw new UsageError('`invite` knows only `create`')
+    const { uses, address } = readInviteWords(words)
+    const external = address ?? chooseAddress(readSettings(process.env).externalAddress)
+    if (external === undefined)
+      throw new Error('This node has no address yet: join a network, or name one with --address')
+    return promisify(client.invite.create)({ uses, external })
+  },
+
+  async publish(client, words) {
+    if (words.length === 0) throw new UsageError('`publish` needs a text')
+    return (await promisify(client.publish)({ type: 'post', text: words.join(' ') })).key
+  },
+
+  async log(client, [count = '20', ...words]) {
+    takeNoMore(words)
+    const messages = await collect(client.createLogStream({ reverse: true, limit: readCount(count) }))
+    return messages.map((message) => JSON.stringify(message)).join('\n')
+  },
+
+  async status(client, [format, ...words]) {
+    takeNoMore(format === '--json' ? words : [format, ...words])
+    const status = await promisify(client.pub.status)()
+    return format === '--json' ? JSON.stringify(status) : describe(status)
+  },
+}
+
+function describe(status) {
+  return [
+    `name            ${status.name}`,
+    `id              ${status.id}`,
+    `port            ${status.port}`,
+    `invite address  ${status.inviteAddress ?? 'none yet'}`,
+    `addresses       ${status.addresses.join(' ') || 'none yet'}`,
+    `connected       ${status.connected.join(' ') || 'nobody'}`,
+    `holds           ${status.messages} messages of ${status.feeds} feeds`,
+  ].join('\n')
+}
+
+function readInviteWords(words) {
+  const rest = [...words]
+  let address
+  const at = rest.indexOf('--address')
+  if (at >= 0) {
+    address = rest.splice(at, 2)[1]
+    if (!address) throw new UsageError('`--address` needs a host')
+  }
+  const [uses = '1', ...more] = rest
+  takeNoMore(more)
+  return { uses: readCount(uses), address }
+}
+
+function readCount(text) {
+  const count = Number(text)
+  if (!Number.isInteger(count) || count < 1) throw new UsageError(`\`${text}\` is not a whole number above 0`)
+  return count
+}
+
+function takeNoMore(words) {
+  const [extra] = words.filter((word) => word !== undefined)
+  if (extra !== undefined) throw new UsageError(`\`${extra}\` is not understood here`)
+}
+
+async function openPub() {
+  const folder = dataFolder(process.env)
+  try {
+    const keys = readIdentity(folder)
+    return await connect({ keys, remote: socketAddress(folder) })
+  } catch (error) {
+    if (error.code === 'EACCES') throw new Error('Only root and the user ssb may talk to the pub: try with sudo')
+    throw new Error('The pub is not running: see `systemctl status pibake-ssb-pub`', { cause: error })
+  }
+}
+
+async function main([name, ...words]) {
+  if (name === 'help' || name === '--help' || name === '-h') return HELP.trimEnd()
+  const command = Object.hasOwn(commands, name ?? '') ? commands[name] : undefined
+  if (command === undefined)
+    throw new UsageError(name === undefined ? 'Say what to do' : `\`${name}\` is not a command`)
+  return command(await openPub(), words)
+}
+
+main(process.argv.slice(2)).then(
+  (text) => process.stdout.write(`${text}\n`, () => process.exit(0)),
+  (error) => {
+    const usage = error instanceof UsageError
+    process.stderr.write(`pibake-ssb: ${error.message}\n${usage ? HELP : ''}`, () => process.exit(usage ? 2 : 1))
+  },
+)

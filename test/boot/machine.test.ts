@@ -1,0 +1,89 @@
+import test from 'ava'
+import { guestCommandLine, type MachineOptions, machineArguments } from '../../builder/boot/machine.ts'
+import { diskSizeBytes } from '../../builder/boot/overlay.ts'
+import { PibakeError } from '../../builder/core/error.ts'
+
+const cmdline = 'console=serial0,115200 console=tty1 root=PARTUUID=aabbccdd-02 rootwait quiet fsck.repair=yes\n'
+
+test('the guest keeps its own root and options, and gets our console and side channel', (t) => {
+  const words = guestCommandLine(cmdline, { board: 'virt' }).split(' ')
+  t.true(words.includes('root=PARTUUID=aabbccdd-02'))
+  t.true(words.includes('fsck.repair=yes'))
+  t.deepEqual(
+    words.filter((word) => word.startsWith('console=')),
+    ['console=ttyAMA0'],
+  )
+  t.true(words.includes('systemd.debug_shell=hvc0'))
+  t.true(words.includes('systemd.mask=serial-getty@hvc0.service'))
+  t.true(words.includes('kpti=0'))
+  t.false(words.includes('quiet'))
+})
+
+test('on raspi3b the shell is on the first UART and the console on the second', (t) => {
+  const words = guestCommandLine(cmdline, { board: 'raspi3b' }).split(' ')
+  t.true(words.includes('console=ttyS1,115200'))
+  t.true(words.includes('systemd.debug_shell=ttyAMA0'))
+  t.true(words.includes('systemd.mask=serial-getty@ttyAMA0.service'))
+  t.true(words.includes('maxcpus=2'))
+})
+
+test('an SSH key travels as a credential', (t) => {
+  const key = 'ssh-ed25519 AAAAC3Nza someone'
+  const line = guestCommandLine(cmdline, { board: 'virt', sshKey: key })
+  const encoded = /systemd\.set_credential_binary=ssh\.authorized_keys\.root:(\S+)/.exec(line)?.[1] ?? ''
+  t.is(Buffer.from(encoded, 'base64').toString(), key)
+})
+
+test('a command line that the kernel would cut off is refused', (t) => {
+  const error = t.throws(() => guestCommandLine(cmdline, { board: 'virt', sshKey: 'k'.repeat(1600) }), {
+    instanceOf: PibakeError,
+  })
+  t.is(error?.code, 'USAGE')
+})
+
+const options: MachineOptions = {
+  board: 'virt',
+  accelerator: 'tcg',
+  kernel: '/k',
+  initramfs: '/i',
+  deviceTree: undefined,
+  commandLine: 'a b',
+  disk: '/d.qcow2',
+  memoryMiB: 512,
+  forwards: [{ guest: 22, host: 2222 }],
+  shellSocket: 'shell.sock',
+}
+
+const valueOf = (args: readonly string[], flag: string): string | undefined => args[args.indexOf(flag) + 1]
+
+test('virt: no way out of the guest but the forwards, and these only from loopback', (t) => {
+  const args = machineArguments(options)
+  t.is(valueOf(args, '-netdev'), 'user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:2222-:22')
+  t.is(valueOf(args, '-drive'), 'if=none,file=/d.qcow2,format=qcow2,id=d0,cache=unsafe')
+  t.is(valueOf(args, '-cpu'), 'cortex-a72')
+  t.is(valueOf(args, '-initrd'), '/i')
+  t.true(args.includes('virtconsole,chardev=shell'))
+  t.false(args.includes('-dtb'))
+})
+
+test('virt under KVM takes the processor of the host', (t) => {
+  const args = machineArguments({ ...options, accelerator: 'kvm' })
+  t.is(valueOf(args, '-machine'), 'virt,accel=kvm')
+  t.is(valueOf(args, '-cpu'), 'host')
+})
+
+test('raspi3b: SD card, device tree, shell on the first UART', (t) => {
+  const args = machineArguments({ ...options, board: 'raspi3b', deviceTree: '/t.dtb', initramfs: undefined })
+  t.is(valueOf(args, '-m'), '1024')
+  t.is(valueOf(args, '-dtb'), '/t.dtb')
+  t.is(valueOf(args, '-serial'), 'chardev:shell')
+  t.true(valueOf(args, '-drive')?.startsWith('if=sd,'))
+  t.false(args.includes('-initrd'))
+})
+
+test('the disk has room for the root to grow; an SD card is a power of two', (t) => {
+  const imageBytes = 1_500_000_000
+  t.is(diskSizeBytes(imageBytes, 'virt') % 512, 0)
+  t.true(diskSizeBytes(imageBytes, 'virt') >= imageBytes + 2 ** 30)
+  t.is(diskSizeBytes(imageBytes, 'raspi3b'), 2 ** 32)
+})

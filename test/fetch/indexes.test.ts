@@ -1,0 +1,149 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { createCleartextMessage, generateKey, readKey, readPrivateKey, sign } from 'openpgp'
+import { hashBytes } from '../../builder/core/digest.ts'
+import { PibakeError } from '../../builder/core/error.ts'
+import type { PibakeEvent } from '../../builder/core/event.ts'
+import { fetchIndexes, readPackageTable, timeOf } from '../../builder/fetch/indexes.ts'
+import { fakeSource } from './_source.ts'
+
+const now = new Date('2026-01-11T12:00:00Z')
+const date = new Date('2026-01-01T00:00:00Z')
+const made = await generateKey({ userIDs: [{ name: 'x' }], date, format: 'armored' })
+const secret = await readPrivateKey({ armoredKey: made.privateKey })
+const key = await readKey({ armoredKey: made.publicKey })
+
+const signed = async (options: {
+  codename: string
+  day?: string
+  byHash?: boolean
+  validUntil?: string
+  files?: string
+}) => {
+  const { codename, day = '10', byHash = true, validUntil, files = '' } = options
+  const text = `Suite: ${codename}
+Codename: ${codename}
+Date: Sat, ${day} Jan 2026 10:00:00 UTC
+${validUntil === undefined ? '' : `Valid-Until: ${validUntil}\n`}${byHash ? 'Acquire-By-Hash: yes\n' : ''}SHA256:
+${files}`
+  return sign({
+    message: await createCleartextMessage({ text }),
+    signingKeys: secret,
+    date: new Date('2026-01-10T12:00:00Z'),
+  })
+}
+const listed = (path: string, content: string): string => ` ${hashBytes(content)} ${content.length} ${path}\n`
+const arm64 = 'main/binary-arm64/Packages.xz'
+const trixie = await signed({
+  codename: 'trixie',
+  files: `${listed(arm64, 'one')}${listed('main/binary-amd64/Packages.xz', 'two')}`,
+})
+
+const options = (source: ReturnType<typeof fakeSource>['source'], events: PibakeEvent[] = []) => ({
+  source,
+  mirrors: { main: 'http://m/debian', security: 'http://m/security' },
+  suite: 'trixie',
+  architecture: 'arm64',
+  now,
+  readKeys: async () => [key],
+  emit: (event: PibakeEvent) => events.push(event),
+})
+
+test('a suite without updates and security updates is fine; lists come by their digest', async (t) => {
+  const { source, calls } = fakeSource({ texts: { 'http://m/debian/dists/trixie/InRelease': trixie } })
+  const indexes = await fetchIndexes(options(source))
+  t.deepEqual(
+    indexes.map(({ release, lists }) => [release.name, lists.map(({ path }) => path)]),
+    [['trixie', [arm64]]],
+  )
+  t.deepEqual(calls.read.sort(), [
+    'http://m/debian/dists/trixie-updates/InRelease',
+    'http://m/debian/dists/trixie/InRelease',
+    'http://m/security/dists/trixie-security/InRelease',
+  ])
+  t.deepEqual(calls.urls, [
+    `http://m/debian/dists/trixie/main/binary-arm64/by-hash/SHA256/${hashBytes('one')}`,
+    `http://m/debian/dists/trixie/${arm64}`,
+  ])
+})
+
+test('the time of several indexes is the newest date', async (t) => {
+  const { source, calls } = fakeSource({
+    texts: {
+      'http://m/debian/dists/trixie/InRelease': trixie,
+      'http://m/security/dists/trixie-security/InRelease': await signed({
+        codename: 'trixie-security',
+        day: '11',
+        byHash: false,
+        files: listed(arm64, 'three'),
+      }),
+    },
+  })
+  const indexes = await fetchIndexes(options(source))
+  t.deepEqual(
+    indexes.map(({ release }) => `${release.archive} ${release.name}`),
+    ['main trixie', 'security trixie-security'],
+  )
+  t.is(timeOf(indexes), '2026-01-11T10:00:00.000Z')
+  t.true(calls.urls.includes(`http://m/security/dists/trixie-security/${arm64}`))
+})
+
+test('a mirror without the suite', async (t) => {
+  const { source } = fakeSource({})
+  const error = await t.throwsAsync(fetchIndexes(options(source)), { instanceOf: PibakeError })
+  t.is(error?.code, 'NETWORK')
+  t.true(error?.message.includes('`trixie`'))
+})
+
+test('a mirror that lacks a list its index names', async (t) => {
+  const { source } = fakeSource({
+    texts: { 'http://m/debian/dists/trixie/InRelease': trixie },
+    gone: [hashBytes('one')],
+  })
+  const error = await t.throwsAsync(fetchIndexes(options(source)), { instanceOf: PibakeError })
+  t.is(error?.code, 'NETWORK')
+  t.deepEqual(error?.details, [`trixie ${arm64}`])
+})
+
+test('updates that nobody trusted has signed stop everything', async (t) => {
+  const { source } = fakeSource({
+    texts: {
+      'http://m/debian/dists/trixie/InRelease': trixie,
+      'http://m/debian/dists/trixie-updates/InRelease': '<html>',
+    },
+  })
+  const error = await t.throwsAsync(fetchIndexes(options(source)), { instanceOf: PibakeError })
+  t.is(error?.code, 'SIGNATURE_INVALID')
+  t.true(error?.message.includes('`trixie-updates`'))
+})
+
+test('an index out of date that is accepted is told', async (t) => {
+  const old = await signed({ codename: 'trixie', validUntil: 'Sat, 10 Jan 2026 11:00:00 UTC' })
+  const { source } = fakeSource({ texts: { 'http://m/debian/dists/trixie/InRelease': old } })
+  const events: PibakeEvent[] = []
+  await t.throwsAsync(fetchIndexes(options(source)), { instanceOf: PibakeError })
+  await fetchIndexes({ ...options(source, events), acceptExpired: true })
+  t.true(events.some((event) => event.type === 'notice' && event.message.includes('2026-01-10T11:00:00.000Z')))
+})
+
+test('no security archive: a warning, no request', async (t) => {
+  const { source, calls } = fakeSource({ texts: { 'http://m/debian/dists/trixie/InRelease': trixie } })
+  const events: PibakeEvent[] = []
+  await fetchIndexes({ ...options(source, events), mirrors: { main: 'http://m/debian', security: undefined } })
+  t.is(calls.read.length, 2)
+  t.true(events.some((event) => event.type === 'notice' && event.level === 'warn'))
+})
+
+test('lists become one table', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'pibake-test-indexes-'))
+  const empty = Buffer.from('/Td6WFoAAATm1rRGAAAAABzfRCEftvN9AQAAAAAEWVo=', 'base64')
+  await writeFile(join(folder, hashBytes('one')), empty)
+  const { source } = fakeSource({
+    texts: { 'http://m/debian/dists/trixie/InRelease': trixie },
+    blobPath: (sha256) => join(folder, sha256),
+  })
+  const table = await readPackageTable(await fetchIndexes(options(source)), source.blobPath)
+  t.is(table.byName.size, 0)
+})

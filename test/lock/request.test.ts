@@ -1,0 +1,54 @@
+import test from 'ava'
+import { type DebianRequest, requestDigest, staleReasons } from '../../builder/lock/request.ts'
+import { lock, request } from './_lock.ts'
+
+const [base, web] = request.steps
+const steps = (...list: (typeof base)[]): DebianRequest['steps'] => list.filter((step) => step !== undefined)
+
+test('the order of packages means nothing', (t) => {
+  const reversed = {
+    ...request,
+    steps: request.steps.map((step) => ({ ...step, packages: [...step.packages].reverse() })),
+  }
+  t.is(requestDigest(reversed), requestDigest(request))
+})
+
+const changed: Readonly<Record<string, DebianRequest>> = {
+  'another suite': { ...request, suite: 'forky' },
+  'the order of the steps': { ...request, steps: steps(web, base) },
+  'recommended packages': { ...request, steps: steps(base && { ...base, recommends: true }, web) },
+  'no essential packages': { ...request, steps: steps(base && { ...base, essential: false }, web) },
+  'no stage package': { ...request, steps: steps(base, web && { name: web.name, packages: web.packages }) },
+  'another extra': { ...request, extras: ['tmux', 'vim'] },
+  'the status of a base image': { ...request, status: 'Package: a\n' },
+}
+
+for (const [name, asked] of Object.entries(changed)) {
+  test(`another digest and a stale lock: ${name}`, (t) => {
+    t.not(requestDigest(asked), requestDigest(request))
+    t.not(staleReasons(lock, asked).length, 0)
+  })
+}
+
+test('a lock that answers the request', (t) => {
+  t.deepEqual(staleReasons(lock, request), [])
+})
+
+test('no lock', (t) => {
+  t.deepEqual(staleReasons(undefined, request), ['nothing has been locked yet'])
+})
+
+test('reasons name the packages and stages', (t) => {
+  const asked = {
+    ...request,
+    steps: steps(base && { ...base, packages: ['a', 'c=1.2', 'nginx'] }, { name: 'mesh', packages: ['yggdrasil'] }),
+    extras: ['tmux', 'vim'],
+  }
+  t.deepEqual(staleReasons(lock, asked), [
+    'base: c=1.2 is not locked',
+    'mesh: this stage is not locked',
+    'mesh: yggdrasil is not locked',
+    'web: this stage is no longer asked for',
+    'extraPackages: vim is not locked',
+  ])
+})

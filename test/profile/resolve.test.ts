@@ -1,0 +1,136 @@
+import { join } from 'node:path'
+import test from 'ava'
+import { PibakeError } from '../../builder/core/error.ts'
+import { listProfiles } from '../../builder/profile/profile.ts'
+import { resolveProfile } from '../../builder/profile/resolve.ts'
+import { listStages } from '../../builder/profile/stage.ts'
+import { makeProject, profileYaml, stageYaml } from './_project.ts'
+
+const four = {
+  'stages/portal/stage.yaml': stageYaml('portal'),
+  'stages/ssh/stage.yaml': stageYaml('ssh', 'needs: [first-boot]'),
+  'stages/first-boot/stage.yaml': stageYaml('first-boot'),
+  'stages/pub/stage.yaml': stageYaml(
+    'pub',
+    'needs: [ssh, first-boot]',
+    'settings:',
+    '  port: {description: Port, default: 8008}',
+    '  peers: {description: Peers, default: [a, b]}',
+    '  open: {description: Open, default: true}',
+  ),
+  'overlays/pub/etc/pub': 'x',
+}
+
+test('a smallest profile gets every default', async (t) => {
+  const project = await makeProject(t, { 'stages/profiles/a.yaml': profileYaml('a') })
+  t.deepEqual(await resolveProfile(project, 'a'), {
+    name: 'a',
+    summary: 'The profile a',
+    hostname: 'a',
+    base: { kind: 'debian' },
+    suite: 'trixie',
+    architecture: 'arm64',
+    stages: [],
+    extraPackages: [],
+    image: { bootMiB: 256, marginMiB: 256 },
+  })
+})
+
+test('needs come first and are pulled in; the rest stays as listed', async (t) => {
+  const project = await makeProject(t, {
+    ...four,
+    'stages/profiles/a.yaml': profileYaml('a', 'stages: [portal, pub]', 'settings: {pub: {peers: [c]}}'),
+  })
+  const { stages } = await resolveProfile(project, 'a')
+  t.deepEqual(
+    stages.map(({ stage }) => stage.name),
+    ['portal', 'first-boot', 'ssh', 'pub'],
+  )
+  const pub = stages.at(-1)
+  t.deepEqual(pub?.settings, { port: 8008, peers: ['c'], open: true })
+  t.is(pub?.stage.folder, join(project.stages, 'pub'))
+  t.is(pub?.stage.overlay, join(project.overlays, 'pub'))
+  t.is(stages[0]?.stage.overlay, undefined)
+})
+
+test('a profile adds to the one it extends', async (t) => {
+  const project = await makeProject(t, {
+    ...four,
+    'stages/profiles/base.yaml': profileYaml(
+      'base',
+      'hostname: node',
+      'suite: forky',
+      'stages: [pub]',
+      'settings: {pub: {port: 1, open: false}}',
+      'extraPackages: [tmux]',
+      'image: {bootMiB: 128}',
+    ),
+    'elsewhere/child.yaml': profileYaml(
+      'child',
+      'extends: base',
+      'base: images/base.img',
+      'stages: [portal, pub]',
+      'settings: {pub: {port: 2}}',
+      'extraPackages: [htop, tmux]',
+      'image: {marginMiB: 64}',
+    ),
+  })
+  const profile = await resolveProfile(project, join(project.root, 'elsewhere/child.yaml'))
+  t.deepEqual(
+    { ...profile, stages: profile.stages.map(({ stage, settings }) => [stage.name, settings]) },
+    {
+      name: 'child',
+      summary: 'The profile child',
+      hostname: 'node',
+      base: { kind: 'image', path: join(project.root, 'images/base.img') },
+      suite: 'forky',
+      architecture: 'arm64',
+      stages: [
+        ['first-boot', {}],
+        ['ssh', {}],
+        ['pub', { port: 2, peers: ['a', 'b'], open: false }],
+        ['portal', {}],
+      ],
+      extraPackages: ['tmux', 'htop'],
+      image: { bootMiB: 128, marginMiB: 64 },
+    },
+  )
+})
+
+test('a profile that does not exist is an unknown name, with a suggestion and the list', async (t) => {
+  const project = await makeProject(t, {
+    'stages/profiles/pub.yaml': profileYaml('pub'),
+    'stages/profiles/matrix.yaml': profileYaml('matrix'),
+  })
+  const error = await t.throwsAsync(resolveProfile(project, 'pbu'), { instanceOf: PibakeError })
+  t.is(error?.code, 'UNKNOWN_NAME')
+  t.is(error?.message, 'There is no profile `pbu`.')
+  t.deepEqual(error?.details, ['matrix', 'pub'])
+  const near = await t.throwsAsync(resolveProfile(project, 'matrx'), { instanceOf: PibakeError })
+  t.is(near?.hint, 'Did you mean `matrix`?')
+})
+
+test('stages and profiles are listed by name; the profiles folder is no stage', async (t) => {
+  const project = await makeProject(t, {
+    ...four,
+    'stages/schema/x.json': '{}',
+    'stages/ssh/npm/package.json': '{}',
+    'stages/ssh/npm/package-lock.json': '{}',
+    'stages/profiles/b.yaml': profileYaml('b'),
+    'stages/profiles/a.yaml': profileYaml('a'),
+  })
+  const stages = await listStages(project)
+  t.deepEqual(
+    stages.map(({ name, npm }) => [name, npm]),
+    [
+      ['first-boot', false],
+      ['portal', false],
+      ['pub', false],
+      ['ssh', true],
+    ],
+  )
+  t.deepEqual(
+    (await listProfiles(project)).map(({ name }) => name),
+    ['a', 'b'],
+  )
+})

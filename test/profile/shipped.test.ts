@@ -1,0 +1,22 @@
+import test from 'ava'
+import { projectAt } from '../../builder/core/project.ts'
+import { listProfileNames } from '../../builder/profile/profile.ts'
+import { resolveProfile } from '../../builder/profile/resolve.ts'
+import { listStages } from '../../builder/profile/stage.ts'
+import { checkout } from '../support/tools.ts'
+
+const project = projectAt(checkout)
+
+for (const name of await listProfileNames(project)) {
+  test(`the profile ${name} resolves, each stage after what it needs`, async (t) => {
+    const { stages } = await resolveProfile(project, name)
+    const names = stages.map(({ stage }) => stage.name)
+    const early = stages.flatMap(({ stage }, index) => stage.needs.filter((need) => names.indexOf(need) >= index))
+    t.deepEqual(early, [])
+    t.true(names.length > 0)
+  })
+}
+
+test('every stage of the checkout is sound', async (t) => {
+  t.true((await listStages(project)).length > 0)
+})
