@@ -101,7 +101,8 @@ export const bakePlan = async (
   if (image === undefined || finalise === undefined) throw new Error('a plan ends with finalise and image')
   const started = performance.now()
   const result = await runStep(emit, startOf(image), async () => {
-    if (profile.stages.some(({ stage }) => stage.name === mirrorStage)) layers.push(await layMirror(kitchen, stagePackages))
+    if (profile.stages.some(({ stage }) => stage.name === mirrorStage))
+      layers.push(await layMirror(kitchen, stagePackages))
     // A view of one folder alone is no overlay; the scaffold's empty twin makes it two.
     const empty = join(kitchen.scratch, 'empty')
     await mkdir(empty)

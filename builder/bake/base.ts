@@ -4,8 +4,8 @@ import { installedPackages } from '../deb/installed.ts'
 import { debFileName, type RepositoryDeb } from '../deb/repository.ts'
 import type { LockedDeb } from '../lock/schema.ts'
 import type { KeyedStep } from '../plan/plan.ts'
-import { bootstrapRoot, installPackages } from '../root/apt.ts'
 import { basePackages, kernelPackage } from '../profile/base-packages.ts'
+import { bootstrapRoot, installPackages } from '../root/apt.ts'
 import type { Kitchen } from './kitchen.ts'
 import { bakeLayer } from './layer.ts'
 
@@ -19,7 +19,9 @@ export const assertInstalled = async (root: string, step: string, debs: readonly
   if (wrong.length === 0) return
   throw new PibakeError('STAGE_FAILED', `Step \`${step}\` did not install what the lock names.`, {
     hint: 'Run `pibake fetch` to resolve the profile again.',
-    details: wrong.map(({ name, version }) => `${name}: locked ${version}, installed ${installed.get(name) ?? 'not at all'}`),
+    details: wrong.map(
+      ({ name, version }) => `${name}: locked ${version}, installed ${installed.get(name) ?? 'not at all'}`,
+    ),
   })
 }
 

@@ -41,7 +41,12 @@ const writeMemory = async (project: Project, profile: string, memory: Memory): P
 export const readHistory = async (project: Project, profile: string): Promise<History> =>
   (await readMemory(project, profile)).steps
 
-export const rememberStep = async (project: Project, profile: string, step: KeyedStep, durationMs: number): Promise<void> => {
+export const rememberStep = async (
+  project: Project,
+  profile: string,
+  step: KeyedStep,
+  durationMs: number,
+): Promise<void> => {
   const memory = await readMemory(project, profile)
   const { key, inputs } = step
   await writeMemory(project, profile, { ...memory, steps: { ...memory.steps, [step.id]: { key, inputs, durationMs } } })

@@ -1,6 +1,6 @@
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Blobs } from '../cache/blobs.ts'
+import type { Blobs } from '../cache/blobs.ts'
 import { derive } from '../cache/derived.ts'
 import { hashJson } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
@@ -44,14 +44,18 @@ export const describeDebs = async (kitchen: Kitchen, debs: readonly LockedDeb[])
   const { lock, blobs, project, tools, scratch, signal } = kitchen
   const all = [...lock.steps.flatMap((step) => step.debs), ...lock.extras]
   const key = hashJson(['packages index 1', ...all.map((deb) => `${debFileName(deb)} ${deb.sha256}`).sort()])
-  const index = await derive(project.cache, { key, label: 'the index of the locked packages', signal }, async (path) => {
-    await verifyDebs(kitchen, all)
-    const farm = join(scratch, 'index')
-    await mkdir(farm)
-    for (const deb of all) await link(blobs.blobPath(deb.sha256), join(farm, debFileName(deb)))
-    await writeFile(path, await scanPackages(tools, farm, signal))
-    await rm(farm, { recursive: true })
-  })
+  const index = await derive(
+    project.cache,
+    { key, label: 'the index of the locked packages', signal },
+    async (path) => {
+      await verifyDebs(kitchen, all)
+      const farm = join(scratch, 'index')
+      await mkdir(farm)
+      for (const deb of all) await link(blobs.blobPath(deb.sha256), join(farm, debFileName(deb)))
+      await writeFile(path, await scanPackages(tools, farm, signal))
+      await rm(farm, { recursive: true })
+    },
+  )
   const stanzas = stanzasByFile(await readFile(index.path, 'utf8'))
   return debs.map((deb) => {
     const stanza = stanzas.get(debFileName(deb))

@@ -2,8 +2,9 @@ import { constants } from 'node:fs'
 import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { layerRoot, sealLayer } from '../cache/layers.ts'
-import { hostArchitecture } from '../host/architecture.ts'
+import { PibakeError } from '../core/error.ts'
 import { type RepositoryDeb, writeFlatRepository } from '../deb/repository.ts'
+import { hostArchitecture } from '../host/architecture.ts'
 import type { KeyedStep } from '../plan/plan.ts'
 import { buildDispatcher } from '../root/dispatcher.ts'
 import { type TargetRoot, writeScaffold } from '../root/root.ts'
@@ -59,7 +60,20 @@ export const bakeLayer = async (
     dispatcher: foreign ? await buildDispatcher(tools, project.state, signal) : undefined,
     timeSeconds,
   }
-  await work(root, (line) => emit({ type: 'output', id: step.id, line }))
+  const onLine = (line: string): void => emit({ type: 'output', id: step.id, line })
+  await work(root, onLine).catch((error: unknown) => {
+    throw stageFailure(step.id, error)
+  })
   await sealLayer({ tools, cache: project.cache, folder: layer, key: step.key, step: step.id, signal })
   return layerRoot(project.cache, step.key)
 }
+
+/** What a failed command in the root means to someone who works on a stage; the command line is in the log. */
+const stageFailure = (step: string, error: unknown): unknown =>
+  error instanceof PibakeError && error.code === 'COMMAND_FAILED'
+    ? new PibakeError('STAGE_FAILED', `Step \`${step}\` failed while its packages were installed.`, {
+        hint: 'The lines above are the end of what was printed; mend the stage and run again: the steps below it are kept.',
+        details: error.details,
+        cause: error,
+      })
+    : error

@@ -5,8 +5,8 @@ import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { hostArchitecture } from '../host/architecture.ts'
 import { makeScratch, sweepScratch } from '../host/scratch.ts'
-import { needsTwinTree, openTree, toolsSuite } from '../lock/trees.ts'
 import { readBaseStatus } from '../image/status.ts'
+import { needsTwinTree, openTree, toolsSuite } from '../lock/trees.ts'
 import { bakePlan } from './bake.ts'
 import { assertComplete, planBake } from './prepare.ts'
 
@@ -44,9 +44,7 @@ export const bakeProfile = async (options: BakeOptions): Promise<BakeResult> => 
   assertComplete(missing)
   const tools = await openTree({ project, suite: toolsSuite, emit, signal })
   const foreign = profile.architecture !== hostArchitecture()
-  const native = needsTwinTree(profile)
-    ? await openTree({ project, suite: profile.suite, tools, emit, signal })
-    : tools
+  const native = needsTwinTree(profile) ? await openTree({ project, suite: profile.suite, tools, emit, signal }) : tools
   await using scratch = await makeScratch(work)
   const baked = await bakePlan(
     {

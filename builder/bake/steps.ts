@@ -21,7 +21,8 @@ const sourceDigest = async (folders: readonly string[]): Promise<Sha256> => {
 const packagesDigest = (debs: readonly LockedDeb[]): Sha256 =>
   hashJson(debs.map(({ name, architecture, sha256 }) => `${name} ${architecture} ${sha256}`).sort())
 
-const stepOf = (lock: Lock, name: string): readonly LockedDeb[] => lock.steps.find((step) => step.name === name)?.debs ?? []
+const stepOf = (lock: Lock, name: string): readonly LockedDeb[] =>
+  lock.steps.find((step) => step.name === name)?.debs ?? []
 
 /** The key that stands for the package built from a stage: what it is made of, and how. */
 export const stagePackageInputs = async (
@@ -43,7 +44,11 @@ export const stagePackageInputs = async (
  * The steps of a bake with everything they depend on, from content alone: no path, clock or name of this machine.
  * `baseDigest` is the digest of the base image, for a profile that starts from one.
  */
-export const bakeSteps = async (profile: ResolvedProfile, lock: Lock, baseDigest: Sha256 | undefined): Promise<Step[]> => {
+export const bakeSteps = async (
+  profile: ResolvedProfile,
+  lock: Lock,
+  baseDigest: Sha256 | undefined,
+): Promise<Step[]> => {
   const how = { name: 'pibake itself', digest: await sourceDigest(['bake', 'root', 'deb']) }
   const when = { name: 'time of the lock', digest: hashJson(lock.time) }
   const from = { name: 'base image', digest: hashJson(baseDigest ?? 'debian') }

@@ -20,10 +20,15 @@ const ok = (name: string, found: string): Probe => ({ name, state: 'ok', found, 
 
 /** The last thing a failed program said. */
 const reasonOf = (error: unknown): string =>
-  error instanceof PibakeError ? (error.details.filter((line) => line.trim() !== '').at(-1) ?? error.message) : String(error)
+  error instanceof PibakeError
+    ? (error.details.filter((line) => line.trim() !== '').at(-1) ?? error.message)
+    : String(error)
 
 /** Try something with a program of the host; undefined when it worked, else why it did not. */
-const attempt = async (argv: readonly string[], options: { cwd?: string; signal?: AbortSignal }): Promise<string | undefined> => {
+const attempt = async (
+  argv: readonly string[],
+  options: { cwd?: string; signal?: AbortSignal },
+): Promise<string | undefined> => {
   try {
     await runCommand(argv, { timeoutMs: 10_000, ...options })
     return undefined
@@ -36,7 +41,12 @@ const attempt = async (argv: readonly string[], options: { cwd?: string; signal?
 export const probeSystem = (): Probe => {
   const name = 'Linux'
   if (process.platform !== 'linux') {
-    return { name, state: 'fail', found: process.platform, fix: 'Use Linux; the Vagrantfile starts a virtual machine with it.' }
+    return {
+      name,
+      state: 'fail',
+      found: process.platform,
+      fix: 'Use Linux; the Vagrantfile starts a virtual machine with it.',
+    }
   }
   try {
     return ok(name, `${release()} on ${hostArchitecture()}`)
@@ -49,7 +59,12 @@ export const probeSystem = (): Probe => {
 export const probeRoot = (userId = process.getuid?.() ?? -1): Probe =>
   userId === 0
     ? ok('root', 'yes')
-    : { name: 'root', state: 'fail', found: `no, user ${userId}`, fix: 'Run pibake with `sudo`; it mounts and makes namespaces.' }
+    : {
+        name: 'root',
+        state: 'fail',
+        found: `no, user ${userId}`,
+        fix: 'Run pibake with `sudo`; it mounts and makes namespaces.',
+      }
 
 /** Stack an overlay with its writable layer where the cache is, in a mount namespace that is gone afterwards. */
 export const probeOverlay = async (folder: string, signal?: AbortSignal): Promise<Probe> => {
@@ -140,5 +155,10 @@ export const probeKvm = async (): Promise<Probe> => {
   if (process.arch !== 'arm64') return ok('KVM', usable ? 'there, but of no use for arm64 images' : 'none; not needed')
   return usable
     ? ok('KVM', 'boot tests run at native speed')
-    : { name: 'KVM', state: 'warn', found: 'none', fix: 'Boot tests run under emulation, which takes minutes; hand in `/dev/kvm`.' }
+    : {
+        name: 'KVM',
+        state: 'warn',
+        found: 'none',
+        fix: 'Boot tests run under emulation, which takes minutes; hand in `/dev/kvm`.',
+      }
 }

@@ -1,5 +1,5 @@
 import { execa, type Options } from 'execa'
-import { PibakeError } from '../core/error.ts'
+import { errnoOf, PibakeError } from '../core/error.ts'
 
 export interface CommandOptions {
   signal?: AbortSignal
@@ -27,12 +27,30 @@ const execaOptions = (options: CommandOptions) =>
     // The environment is handed over whole or not at all, so that a user's locale or proxy never reaches a bake.
     extendEnv: false,
     env: { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', TZ: 'UTC', ...options.env },
-    forceKillAfterDelay: 5000,
-    ...(options.signal ? { cancelSignal: options.signal } : {}),
+    // A session of its own: Ctrl-C reaches the command through `signal` alone, and its whole group can be ended at once.
+    detached: true,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.input === undefined ? {} : { input: options.input }),
-    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
   }) satisfies Options
+
+/** End a command with everything it started: whoever is half-way through making a sandbox would otherwise stay behind. */
+const killGroup = (pid: number | undefined): void => {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error
+  }
+}
+
+/** Kill the group of `subprocess` when the signal fires; the listener goes with the process. */
+const endWith = (subprocess: PromiseLike<unknown> & { pid?: number }, signal: AbortSignal): void => {
+  const end = (): void => killGroup(subprocess.pid)
+  if (signal.aborted) end()
+  signal.addEventListener('abort', end, { once: true })
+  const forget = (): void => signal.removeEventListener('abort', end)
+  void subprocess.then(forget, forget)
+}
 
 /** What a finished command leaves behind. */
 export interface CommandResult {
@@ -48,25 +66,29 @@ export const runCommand = async (argv: readonly string[], options: CommandOption
   const [file, ...args] = argv
   if (file === undefined) throw new Error('runCommand needs a program')
   const name = options.name ?? file
+  if (options.signal?.aborted) throw interrupted()
   const subprocess = execa(file, args, { ...execaOptions(options), reject: false, all: true })
-  const { onLine } = options
+  const { onLine, signal, timeoutMs } = options
+  const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
+  const ending = [signal, timeout].filter((item) => item !== undefined)
+  if (ending.length > 0) endWith(subprocess, AbortSignal.any(ending))
   if (onLine) for await (const line of subprocess.iterable({ from: 'all' })) onLine(String(line))
   const result = await subprocess
-  if (options.signal?.aborted) throw interrupted()
+  if (signal?.aborted) throw interrupted()
   if (result.failed) {
     const tail = String(result.all ?? '')
       .trimEnd()
       .split('\n')
       .slice(-20)
     if (tail.some((line) => line.includes('No space left on device'))) throw diskFull(name, tail)
-    const ending = result.timedOut
-      ? `did not end within ${options.timeoutMs} ms`
+    const manner = timeout?.aborted
+      ? `did not end within ${timeoutMs} ms`
       : result.signal
         ? `was ended by ${result.signal}`
         : result.exitCode === undefined
           ? `could not be started (${result.originalMessage ?? 'no reason given'})`
           : `failed with status ${result.exitCode}`
-    throw new PibakeError('COMMAND_FAILED', `\`${name}\` ${ending}.`, {
+    throw new PibakeError('COMMAND_FAILED', `\`${name}\` ${manner}.`, {
       hint: `The command was: ${quoteCommand(argv)}`,
       details: tail,
       cause: result,
@@ -79,7 +101,9 @@ export const runCommand = async (argv: readonly string[], options: CommandOption
 export const spawnCommand = (argv: readonly string[], options: Omit<CommandOptions, 'onLine'> = {}) => {
   const [file, ...args] = argv
   if (file === undefined) throw new Error('spawnCommand needs a program')
-  return execa(file, args, { ...execaOptions(options), buffer: false, reject: false, stdin: 'pipe' })
+  const subprocess = execa(file, args, { ...execaOptions(options), buffer: false, reject: false, stdin: 'pipe' })
+  if (options.signal) endWith(subprocess, options.signal)
+  return subprocess
 }
 
 /** A command in the background: execa's handle on it. */

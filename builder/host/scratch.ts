@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '../core/error.ts'
 
@@ -8,7 +8,7 @@ export interface Scratch extends AsyncDisposable {
 }
 
 /** When a process began, in clock ticks since boot (proc(5), field 22 of stat); undefined when there is none. */
-const startOf = async (pid: number): Promise<string | undefined> => {
+const startOf = async (pid: string): Promise<string | undefined> => {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
@@ -20,9 +20,28 @@ const startOf = async (pid: number): Promise<string | undefined> => {
 
 /** Make a scratch folder below `parent`. Its name says which process owns it, so that `sweepScratch` can tell. */
 export const makeScratch = async (parent: string): Promise<Scratch> => {
-  await mkdir(parent, { recursive: true })
-  const path = await mkdtemp(join(parent, `${process.pid}.${await startOf(process.pid)}.`))
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+  // Not process.pid: offline work has process ids of its own, while /proc keeps telling the host's.
+  const pid = await readlink('/proc/self')
+  const path = await makeBelow(parent, `${pid}.${await startOf(pid)}.`)
+  return {
+    path,
+    [Symbol.asyncDispose]: async () => {
+      await rm(path, { recursive: true, force: true })
+      // The last one out takes the parent along.
+      await rmdir(parent).catch(() => undefined)
+    },
+  }
+}
+
+const makeBelow = async (parent: string, prefix: string): Promise<string> => {
+  for (;;) {
+    await mkdir(parent, { recursive: true })
+    try {
+      return await mkdtemp(join(parent, prefix))
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error
+    }
+  }
 }
 
 /** Remove the scratch folders below `parent` whose process has ended without doing so; returns how many there were. */
@@ -35,7 +54,7 @@ export const sweepScratch = async (parent: string): Promise<number> => {
   for (const name of names) {
     const [pid, start] = name.split('.')
     if (pid === undefined || start === undefined || !/^\d+$/.test(pid)) continue
-    if ((await startOf(Number(pid))) === start) continue
+    if ((await startOf(pid)) === start) continue
     await rm(join(parent, name), { recursive: true, force: true })
     swept += 1
   }

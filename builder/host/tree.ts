@@ -89,7 +89,7 @@ export const unpackTree = async (options: UnpackOptions): Promise<Tools> => {
         join(root, stampName),
         JSON.stringify({ key: treeKey(options.debs), packages: versions }, null, 2),
       )
-      await replaceFolder(root, destination)
+      await replaceFolder(root, destination, treeKey(options.debs))
     } finally {
       await rm(work, { recursive: true, force: true })
     }
@@ -142,12 +142,16 @@ const unpackAll = async (
   return Object.fromEntries(Object.entries(packages).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-const replaceFolder = async (from: string, to: string): Promise<void> => {
+/** Move a whole tree into place; when another process has just done so with an equal one, theirs stays. */
+const replaceFolder = async (from: string, to: string, key: Sha256): Promise<void> => {
   await mkdir(dirname(to), { recursive: true })
+  if (await isTreeCurrent(to, key)) return
   const old = `${to}.${randomUUID().slice(0, 8)}.old`
   await rename(to, old).catch((error: unknown) => {
     if (errnoOf(error) !== 'ENOENT') throw error
   })
-  await rename(from, to)
+  await rename(from, to).catch(async (error: unknown) => {
+    if (!(await isTreeCurrent(to, key))) throw error
+  })
   await rm(old, { recursive: true, force: true })
 }

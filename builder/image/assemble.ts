@@ -7,6 +7,7 @@ import { errnoOf, PibakeError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import { formatBytes } from '../core/size.ts'
 import type { Tools } from '../host/sandbox.ts'
+import { makeScratch, sweepScratch } from '../host/scratch.ts'
 import { digestImage, renderBmap } from './bmap.ts'
 import { listBoot, writeBoot } from './boot.ts'
 import { blockBytes, type FileSystemSize, fitFileSystem, measureTree } from './measure.ts'
@@ -150,19 +151,18 @@ export const assembleImage = async (options: AssembleOptions): Promise<Assembled
   const { root, destination, signal } = options
   const folder = dirname(destination)
   const name = basename(destination)
-  const temporary = join(folder, `.${name}.part`)
-  const parts = { bmap: `${temporary}.bmap`, sha256: `${temporary}.sha256` }
   const bootNames = readdirSync(join(root, 'boot/firmware')).map((entry) => `/boot/firmware/${entry}`)
   const excluded = [...(options.excludes ?? []), ...bootNames, '/lost+found']
   const left = new Set(excluded)
   const tree = measureTree(root, (path) => left.has(path))
   let size = fitFileSystem(tree, options.marginMiB)
   const contentBytes = tree.blocks * blockBytes + listBoot(join(root, 'boot/firmware')).sizeBytes
-  const removeParts = async (): Promise<void> => {
-    for (const path of [temporary, parts.bmap, parts.sha256]) await rm(path, { force: true })
-  }
   await mkdir(folder, { recursive: true })
-  await removeParts()
+  const unfinished = join(folder, '.unfinished')
+  await sweepScratch(unfinished)
+  await using scratch = await makeScratch(unfinished)
+  const temporary = join(scratch.path, name)
+  const parts = { bmap: `${temporary}.bmap`, sha256: `${temporary}.sha256` }
   await checkSpace(folder, Math.ceil(contentBytes * 1.02) + (64 << 20))
   try {
     options.emit({ type: 'debug', message: 'image layout', fields: { contentBytes, ...size } })
@@ -194,13 +194,14 @@ export const assembleImage = async (options: AssembleOptions): Promise<Assembled
     ])
     await writeSynced(parts.bmap, renderBmap(digest))
     await writeSynced(parts.sha256, `${digest.sha256}  ${name}\n`)
+    // What describes the older image goes before it does.
+    for (const ending of ['bmap', 'sha256']) await rm(`${destination}.${ending}`, { force: true })
     await rename(temporary, destination)
     await rename(parts.bmap, `${destination}.bmap`)
     await rename(parts.sha256, `${destination}.sha256`)
     await syncPath(folder)
     return { sizeBytes: digest.sizeBytes, sha256: digest.sha256 }
   } catch (error) {
-    await removeParts()
     throw explain(error, folder, signal)
   }
 }

@@ -107,12 +107,14 @@ export const formatToolsLock = (lock: ToolsLock): string =>
 const toText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
 /** Write the lock of a profile, whole or not at all. A lock that its own schema refuses is a bug. */
-export const writeLock = (path: string, lock: Lock): Promise<void> =>
-  replaceFile(path, formatLock(lockSchema.parse(lock)))
+export const writeLock = async (path: string, lock: Lock): Promise<void> => {
+  await replaceFile(path, formatLock(lockSchema.parse(lock)))
+}
 
 /** Write the lock of a tools tree, whole or not at all. */
-export const writeToolsLock = (path: string, lock: ToolsLock): Promise<void> =>
-  replaceFile(path, formatToolsLock(toolsLockSchema.parse(lock)))
+export const writeToolsLock = async (path: string, lock: ToolsLock): Promise<void> => {
+  await replaceFile(path, formatToolsLock(toolsLockSchema.parse(lock)))
+}
 
 const replaceFile = async (path: string, text: string): Promise<void> => {
   await mkdir(dirname(path), { recursive: true })

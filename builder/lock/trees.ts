@@ -42,8 +42,19 @@ export const openTree = async (options: {
   const destination = treePath(project, suite)
   const blobs = openBlobs(project.cache)
   if (!(await isTreeCurrent(destination, treeKey(lock.debs)))) {
-    const wanted = lock.debs.map(({ sha256, sizeBytes, name, version }) => ({ sha256, sizeBytes, label: `${name} ${version}` }))
+    const wanted = lock.debs.map(({ sha256, sizeBytes, name, version }) => ({
+      sha256,
+      sizeBytes,
+      label: `${name} ${version}`,
+    }))
     await blobs.verifyBlobs(wanted, { signal })
   }
-  return openToolsTree({ lock, destination, blobPath: blobs.blobPath, ...(options.tools ? { tools: options.tools } : {}), emit, signal })
+  return openToolsTree({
+    lock,
+    destination,
+    blobPath: blobs.blobPath,
+    ...(options.tools ? { tools: options.tools } : {}),
+    emit,
+    signal,
+  })
 }

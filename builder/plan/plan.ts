@@ -54,7 +54,11 @@ export interface PlannedStep extends KeyedStep {
  * each step without a result runs; one with a result is used even above one that runs again, because its key says that
  * what is below will be the same.
  */
-export const planSteps = (steps: readonly KeyedStep[], sealed: ReadonlySet<Sha256>, history: History): PlannedStep[] => {
+export const planSteps = (
+  steps: readonly KeyedStep[],
+  sealed: ReadonlySet<Sha256>,
+  history: History,
+): PlannedStep[] => {
   const top = steps.at(-1)
   const whole = top !== undefined && sealed.has(top.key)
   let below: string | undefined

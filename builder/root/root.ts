@@ -59,7 +59,11 @@ const environment = (root: TargetRoot): Record<string, string> => ({
  * Run a program of the tools tree beside the target root, which it sees at `targetPath`: real root's ids in a user
  * namespace, no network, programs of the target started through the dispatcher. Throws as `runTool` does.
  */
-export const runInRoot = async (root: TargetRoot, argv: readonly string[], options: ToolOptions = {}): Promise<void> => {
+export const runInRoot = async (
+  root: TargetRoot,
+  argv: readonly string[],
+  options: ToolOptions = {},
+): Promise<void> => {
   const { triplet, linker } = architectures[hostArchitecture()]
   // A volatile overlay refuses the work folder of the one before.
   await rm(join(root.layer, 'work'), { recursive: true, force: true })
@@ -70,7 +74,16 @@ export const runInRoot = async (root: TargetRoot, argv: readonly string[], optio
   const libraries = join(root.native.root, 'usr/lib', triplet)
   await runTool(
     root.tools,
-    ['sh', '/pibake/enter.sh', lower.map(({ target }) => target).reverse().join(':'), root.dispatcher ? '/dispatcher' : '-', ...argv],
+    [
+      'sh',
+      '/pibake/enter.sh',
+      lower
+        .map(({ target }) => target)
+        .reverse()
+        .join(':'),
+      root.dispatcher ? '/dispatcher' : '-',
+      ...argv,
+    ],
     {
       ...options,
       privileged: true,

@@ -1,8 +1,8 @@
 import { copyFile, link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Architecture, hostArchitecture } from '../host/architecture.ts'
-import { readTreePackages } from '../host/tree.ts'
 import type { Tools } from '../host/sandbox.ts'
+import { readTreePackages } from '../host/tree.ts'
 import { dpkgPrograms, twinPrograms } from './twin-programs.ts'
 
 /** The target's packages as one step sees them. */
@@ -64,7 +64,8 @@ export const layTwins = async (options: {
   await mkdir(destination, { recursive: true })
   const library = Object.keys(packages).find((name) => name.startsWith('libperl5.'))
   const perlArrives = library !== undefined && target.added.has(library) && !target.before.has(library)
-  if (library !== undefined && target.before.has(library) && same(library)) await writeFile(join(destination, perlMark), '')
+  if (library !== undefined && target.before.has(library) && same(library))
+    await writeFile(join(destination, perlMark), '')
   for (const [name, paths] of Object.entries(twinPrograms)) {
     // Half of a perl library that is just being unpacked misleads a perl that sees the other half: qemu for that step.
     if (name === 'perl-base' && perlArrives) continue
