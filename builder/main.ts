@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Result } from './cli/command.ts'
 import type { CommandEntry } from './cli/commands.ts'
 import { guessGlobals } from './cli/context.ts'
 import { exitCodeOf, PibakeError } from './core/error.ts'
@@ -65,17 +66,23 @@ const run = async (argv: readonly string[]): Promise<number> => {
     if (entry.network === 'none' && !isOffline()) return await runOffline(argv)
     signal = listenForInterrupts()
     reporter = await openVoice(argv, entry)
-    const { emit, logPath } = reporter
+    const voice = reporter
+    const { emit, logPath } = voice
     emit({ type: 'debug', message: 'pibake begins', fields: { argv, version: readVersion(), node: process.version } })
-    const result = await parsed.command.run(parsed.args, { project, emit, signal, options: parsed.globals, logPath })
-    signal.throwIfAborted()
-    if (result.offline) {
-      reporter.close()
-      return await runOffline(result.offline, logPath === undefined ? {} : { env: { [logVariable]: logPath } })
+    const continueOffline = async (more: readonly string[] = []): Promise<Result> => {
+      voice.close()
+      const env = logPath === undefined ? {} : { [logVariable]: logPath }
+      return { exitCode: await runOffline([...argv, ...more], { env }) }
     }
-    const paintsResult = parsed.globals.color && wantsColor({ flag: true, env: process.env, isTerminal: process.stdout.isTTY })
-    reporter.result({ data: result.data, lines: result.lines?.(paintsResult ? colourful : plainly) ?? [] })
-    return result.exitCode ?? 0
+    const { args, globals, command } = parsed
+    const terminal = { input: process.stdin, output: process.stdout }
+    const context = { project, emit, signal, options: globals, isOffline: isOffline(), continueOffline, terminal }
+    const { data, lines, exitCode, failure } = await command.run(args, context)
+    signal.throwIfAborted()
+    const color = wantsColor({ flag: globals.color, env: process.env, isTerminal: process.stdout.isTTY })
+    voice.result({ data, lines: lines?.(color ? colourful : plainly) ?? [] })
+    if (failure !== undefined) throw failure
+    return exitCode ?? 0
   } catch (thrown) {
     const error = signal?.aborted ? signal.reason : thrown
     reporter ??= await openVoice(argv, error instanceof PibakeError ? undefined : entry)

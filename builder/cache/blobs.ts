@@ -15,7 +15,7 @@ export interface BlobInfo {
   sizeBytes: number
 }
 
-export interface VerifyOptions {
+interface VerifyOptions {
   signal?: AbortSignal
   emit?: Emit
   /** Step that the progress belongs to. */

@@ -44,7 +44,7 @@ export const readDerivedRecord = async (cacheFolder: string, key: string): Promi
 }
 
 /** Where the file of one key is. */
-export const derivedPath = (cacheFolder: string, key: string): string => join(derivedFolder(cacheFolder), key, fileName)
+const derivedPath = (cacheFolder: string, key: string): string => join(derivedFolder(cacheFolder), key, fileName)
 
 /** Read a derived file; a damaged one is moved aside and ends in `CACHE_CORRUPT`, so that the next run makes it anew. */
 export const verifyDerived = async (

@@ -5,7 +5,7 @@ export const interrupted = (): PibakeError =>
   new PibakeError('INTERRUPTED', 'Interrupted.', { hint: 'Run the same command again to go on where it stopped.' })
 
 /** ENOSPC or EDQUOT: no room on the file system, or none left for this user. */
-export const isDiskFull = (error: unknown): boolean => errnoOf(error) === 'ENOSPC' || errnoOf(error) === 'EDQUOT'
+const isDiskFull = (error: unknown): boolean => errnoOf(error) === 'ENOSPC' || errnoOf(error) === 'EDQUOT'
 
 /**
  * Turn what a write or a read into the cache threw into what the user is told: `DISK_FULL` naming `label`,

@@ -47,7 +47,7 @@ export const measureCache = async (cacheFolder: string): Promise<Record<string, 
 }
 
 /** Digests of all blobs in the store. */
-export const listBlobs = async (blobs: Blobs): Promise<Sha256[]> => {
+const listBlobs = async (blobs: Blobs): Promise<Sha256[]> => {
   const found: Sha256[] = []
   for (const { name } of await list(join(blobs.folder, 'blobs'))) {
     for (const entry of await list(join(blobs.folder, 'blobs', name))) if (isSha256(entry.name)) found.push(entry.name)

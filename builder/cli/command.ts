@@ -8,8 +8,8 @@ export interface Result {
   lines?: (paint: Paint) => readonly string[]
   /** 0 when not given; 1 where the data says that something failed. */
   exitCode?: number
-  /** Go on without network: run pibake anew with these arguments, and end as that ends. */
-  offline?: readonly string[]
+  /** What went wrong although there is a result; said after it, and decides the exit code. */
+  failure?: unknown
 }
 
 /** One command as the command line sees it. */
@@ -20,8 +20,14 @@ export interface Command {
   run(args: Readonly<Record<string, unknown>>, context: Context): Promise<Result>
 }
 
-type Arguments<O extends Record<string, Options>, P extends Record<string, PositionalOptions>> = InferredOptionTypes<O> &
-  InferredOptionTypes<P>
+type Arguments<
+  O extends Record<string, Options>,
+  P extends Record<string, PositionalOptions>,
+> = InferredOptionTypes<O> &
+  InferredOptionTypes<P> & {
+    /** Words after `--`. */
+    '--'?: readonly (string | number)[]
+  }
 
 /** Describe a command; its arguments get their types from the tables of options and positionals. */
 export const defineCommand = <

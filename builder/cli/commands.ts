@@ -10,13 +10,51 @@ export interface CommandEntry {
   network: 'none' | 'host'
   /** Whether each run keeps a log. */
   log: boolean
-  /** Left out of the overview. */
-  hidden?: boolean
   load: () => Promise<Command>
 }
 
 /** Every command of pibake, in the order of the overview. */
 export const commands: readonly CommandEntry[] = [
+  {
+    name: 'bake',
+    usage: 'bake',
+    summary: 'Bake a profile into an image; fetch first what is missing (the default)',
+    network: 'host',
+    log: true,
+    load: async () => (await import('./bake.ts')).bake,
+  },
+  {
+    name: 'fetch',
+    usage: 'fetch',
+    summary: 'Bring all that a bake needs into the cache, and lock it',
+    network: 'host',
+    log: true,
+    load: async () => (await import('./fetch.ts')).fetch,
+  },
+  {
+    name: 'plan',
+    usage: 'plan',
+    summary: 'Show what a bake would do, why, and what is to be fetched before',
+    network: 'none',
+    log: false,
+    load: async () => (await import('./plan.ts')).plan,
+  },
+  {
+    name: 'test',
+    usage: 'test <image>',
+    summary: 'Boot an image and put the checks of its stages to it',
+    network: 'none',
+    log: true,
+    load: async () => (await import('./test.ts')).test,
+  },
+  {
+    name: 'run',
+    usage: 'run <image>',
+    summary: 'Boot an image for a look by hand, its ports forwarded',
+    network: 'host',
+    log: true,
+    load: async () => (await import('./run.ts')).run,
+  },
   {
     name: 'stages',
     usage: 'stages [stage]',
@@ -42,8 +80,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./doctor.ts')).doctor,
   },
   {
+    name: 'cache',
+    usage: 'cache [action]',
+    summary: 'Show, verify or prune what was fetched and made',
+    network: 'none',
+    log: true,
+    load: async () => (await import('./cache.ts')).cache,
+  },
+  {
     name: 'completion',
-    usage: 'completion <shell> [words..]',
+    usage: 'completion <shell>',
     summary: 'Print a completion script for bash or zsh',
     network: 'host',
     log: false,

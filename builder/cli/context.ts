@@ -1,5 +1,6 @@
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
+import type { Result } from './command.ts'
 
 /** Options that every command knows. */
 export interface GlobalOptions {
@@ -17,8 +18,15 @@ export interface Context {
   /** Fires when the user interrupts. */
   signal: AbortSignal
   options: GlobalOptions
-  /** The log of this run, where one is kept. */
-  logPath: string | undefined
+  /** Whether this process runs where no network is. */
+  isOffline: boolean
+  /**
+   * Run this command line again where no network is, with `more` arguments, and take over its end: its exit code is this
+   * one's. The live view and the log go on there; nothing may be emitted afterwards.
+   */
+  continueOffline(more?: readonly string[]): Promise<Result>
+  /** Where a person sits, for the commands that hand the terminal to a guest. */
+  terminal: { input: NodeJS.ReadStream; output: NodeJS.WriteStream }
 }
 
 /** yargs tables of the global options; kept beside their type. */

@@ -1,8 +1,8 @@
 import { PibakeError } from '../core/error.ts'
 import { findMirrors } from '../fetch/mirror.ts'
+import { findRegistry } from '../fetch/registry.ts'
 import type { Probe } from '../host/capabilities.ts'
 import { askOverHttp, examineHost, type Reachable } from '../host/doctor.ts'
-import { findRegistry } from '../host/registry.ts'
 import type { Paint } from '../report/style.ts'
 import { renderTable } from '../report/table.ts'
 import { defineCommand } from './command.ts'
@@ -21,17 +21,26 @@ const findMirror = async (mirror: string | undefined, signal: AbortSignal): Prom
   }
 }
 
-const findNpmRegistry = async (signal: AbortSignal): Promise<Reachable> => ({
-  name: 'npm registry',
-  url: await findRegistry(signal),
-  fix: 'Needed to fetch only: check the connection, or set another one with `npm config set registry`.',
-})
+const findNpmRegistry = async (signal: AbortSignal): Promise<Reachable> => {
+  const name = 'npm registry'
+  const fix = 'Needed to fetch only: check the connection, or set another one with `npm config set registry`.'
+  try {
+    return { name, url: await findRegistry({ signal }), fix }
+  } catch (error) {
+    if (error instanceof PibakeError && error.code === 'NETWORK') return { name, url: undefined, fix: error.hint }
+    throw error
+  }
+}
 
-const marks = { ok: ['green', '✓'], warn: ['yellow', '!'], fail: ['red', '✗'] } as const
+const marks = {
+  ok: { format: 'green', text: '✓' },
+  warn: { format: 'yellow', text: '!' },
+  fail: { format: 'red', text: '✗' },
+} as const
 
 /** The findings as a table, each with its fix below it. */
 export const renderProbes = (probes: readonly Probe[], paint: Paint): string[] => {
-  const rows = probes.map(({ name, state, found }) => [paint(...marks[state]), name, found])
+  const rows = probes.map(({ name, state, found }) => [paint(marks[state].format, marks[state].text), name, found])
   const lines = renderTable(rows).flatMap((row, index) => {
     const fix = probes[index]?.fix ?? ''
     return fix === '' ? [row] : [row, `   → ${fix}`]

@@ -62,6 +62,20 @@ const describeCommand = (parser: Argv, command: Command, entry: CommandEntry): A
   return described.options(command.options).example(command.examples.map(([line, meaning]) => [line, meaning]))
 }
 
+const isGlobal = (word: string): boolean => Object.hasOwn(globalOptions, word.replace(/^--(?:no-)?/, ''))
+const asksForText = new Set(['--help', '--version'])
+
+/** The words with the default command before them where none is named; nothing at all asks for help. */
+const completeCommandLine = (argv: readonly string[]): string[] => {
+  const first = argv.find((word) => !isGlobal(word))
+  if (first === undefined) return [...argv, '--help']
+  if (!first.startsWith('-')) {
+    if (!commands.some(({ name }) => name === first)) throw unknownCommand(first)
+    return [...argv]
+  }
+  return asksForText.has(first) ? [...argv] : [defaultCommand, ...argv]
+}
+
 /**
  * Read a command line. Only the module of the named command is loaded. Help and version come back as text. Throws
  * `USAGE` for an unknown command or option, with what was probably meant, and for missing or impossible values.
@@ -70,19 +84,17 @@ export const parseCommandLine = async (
   argv: readonly string[],
   options: { version: string; width: number },
 ): Promise<Parsed> => {
-  const [first] = argv
-  if (first !== undefined && !first.startsWith('-') && !commands.some(({ name }) => name === first)) {
-    throw unknownCommand(first)
-  }
-  const words = argv.length === 0 ? ['--help'] : [...argv]
+  const words = completeCommandLine(argv)
   let chosen: { entry: CommandEntry; command: Command } | undefined
   let loading: CommandEntry | undefined
   let parser = yargs()
     .scriptName('pibake')
-    .usage('$0 <command> [options]\n\nBakes, boot-tests and locks Raspberry Pi images of community network nodes, offline.')
+    .usage(
+      '$0 <command> [options]\n\nBakes, boot-tests and locks Raspberry Pi images of community network nodes, offline.',
+    )
     .detectLocale(false)
     .exitProcess(false)
-    .parserConfiguration({ 'camel-case-expansion': false, 'strip-aliased': true })
+    .parserConfiguration({ 'camel-case-expansion': false, 'populate--': true, 'strip-aliased': true })
     .options(globalOptions)
     .group(Object.keys(globalOptions), 'Everywhere:')
     .strict()
@@ -96,16 +108,12 @@ export const parseCommandLine = async (
       throw error ?? usageError(message, loading, chosen?.command)
     })
   for (const entry of commands) {
-    parser = parser.command(
-      entry.name === defaultCommand ? [entry.usage, '$0'] : entry.usage,
-      entry.hidden ? false : entry.summary,
-      async (below) => {
-        loading = entry
-        const command = await entry.load()
-        chosen = { entry, command }
-        return describeCommand(below, command, entry)
-      },
-    )
+    parser = parser.command(entry.usage, entry.summary, async (below) => {
+      loading = entry
+      const command = await entry.load()
+      chosen = { entry, command }
+      return describeCommand(below, command, entry)
+    })
   }
   let text = ''
   const args = await parser.parseAsync(words, {}, (_error: unknown, _args: unknown, output: string) => {

@@ -4,7 +4,9 @@ import { parseRelations } from './relation.ts'
 /** Names that a package answers to: its own and those it provides. */
 const namesOf = (stanza: Stanza): string[] => [
   stanza.Package ?? '',
-  ...parseRelations(stanza.Provides).flat().map(({ name }) => name),
+  ...parseRelations(stanza.Provides)
+    .flat()
+    .map(({ name }) => name),
 ]
 
 /**

@@ -6,8 +6,15 @@ import { runTool, type Tools } from '../host/sandbox.ts'
 import { formatStanzas, parseStanzas, type Stanza } from './deb822.ts'
 
 /** Name of a package's file as apt's own archive folder has it; the epoch's colon is escaped. */
-export const debFileName = ({ name, version, architecture }: { name: string; version: string; architecture: string }): string =>
-  `${name}_${version.replaceAll(':', '%3a')}_${architecture}.deb`
+export const debFileName = ({
+  name,
+  version,
+  architecture,
+}: {
+  name: string
+  version: string
+  architecture: string
+}): string => `${name}_${version.replaceAll(':', '%3a')}_${architecture}.deb`
 
 /**
  * Read the control stanzas of all packages in a folder, with `Filename`, `Size` and `SHA256`, as apt-ftparchive(1)

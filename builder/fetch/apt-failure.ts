@@ -21,8 +21,10 @@ export const aptFailure = (error: unknown, options: { step: string; known: Itera
       ? `The packages of \`${options.step}\` cannot be installed together.`
       : `\`${options.step}\` wants the package \`${unknown}\`, which the mirror does not have.`
   const hint =
-    near === undefined
-      ? 'apt says below what stands in the way; change the packages of the stage or of the profile.'
-      : `Did you mean \`${near}\`?`
+    near !== undefined
+      ? `Did you mean \`${near}\`?`
+      : unknown !== undefined
+        ? "Check its spelling; it has to be in Debian's `main` or `non-free-firmware`."
+        : 'apt says below what stands in the way; change the packages of the stage or of the profile.'
   return new PibakeError('RESOLVE_FAILED', message, { hint, details, cause: error })
 }

@@ -26,7 +26,7 @@ export interface DownloadOptions {
   backOffMs?: number
 }
 
-export interface Downloaded<T extends DownloadItem> extends BlobInfo {
+interface Downloaded<T extends DownloadItem> extends BlobInfo {
   label: string
   item: T
 }
@@ -71,6 +71,7 @@ export const downloadAll = async <T extends DownloadItem>(
           backOffMs,
           dispatcher: connections.dispatcher,
           onProgress: (doneBytes, announcedBytes) => progress.update(key, doneBytes, announcedBytes),
+          onRetry: (reason) => emit({ type: 'debug', message: `asking again for ${item.label}: ${reason}` }),
         })
         if (info) results.set(key, info)
         progress.finish(key, info?.sizeBytes ?? 0)

@@ -85,7 +85,10 @@ export const fetchAll = async (options: FetchOptions): Promise<{ lock: Lock | un
     profile: profile.name,
     ...debian,
     npm: await fetchNpmTrees(stages, old?.npm ?? {}, { blobs, emit, signal }),
-    artifacts: await fetchArtifacts(stages.filter(({ artifacts }) => artifacts.length > 0), { blobs, emit, signal, stepId: 'artifacts' }),
+    artifacts: await fetchArtifacts(
+      stages.filter(({ artifacts }) => artifacts.length > 0),
+      { blobs, emit, signal, stepId: 'artifacts' },
+    ),
   }
   if (!old || formatLock(old) !== formatLock(lock)) await writeLock(path, lock)
   return { lock, tools }

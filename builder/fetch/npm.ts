@@ -21,7 +21,7 @@ export interface NpmTarget {
   libc: string
 }
 
-export const raspberryPi: NpmTarget = { os: 'linux', cpu: 'arm64', libc: 'glibc' }
+const raspberryPi: NpmTarget = { os: 'linux', cpu: 'arm64', libc: 'glibc' }
 
 const words = z.union([z.string().transform((word) => [word]), z.array(z.string())])
 const dependencies = z.record(z.string(), z.string())

@@ -1,15 +1,15 @@
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { hashBytes, type Sha256 } from '../core/digest.ts'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Sha256 } from '../core/digest.ts'
 import { type Emit, runStep } from '../core/event.ts'
 import { formatStanzas, parseStanzas, type Stanza } from '../deb/deb822.ts'
 import { runTool, type Tools } from '../host/sandbox.ts'
 import type { ResolveStep } from '../lock/request.ts'
 import type { LockedDeb } from '../lock/schema.ts'
 import { aptFailure } from './apt-failure.ts'
+import { layOutApt, stageStanzas } from './apt-workspace.ts'
 import type { SuiteIndex } from './indexes.ts'
 import type { IndexedPackage, PackageTable } from './package-table.ts'
-import { readArmouredKeys } from './release.ts'
 
 export interface ResolveOptions {
   tools: Tools
@@ -51,7 +51,8 @@ export const resolveSteps = (options: ResolveOptions): Promise<Resolution> =>
 
 const resolveIn = async (work: string, options: ResolveOptions): Promise<Resolution> => {
   const { emit, table } = options
-  await layOutRepository(work, options)
+  const stages = stageStanzas(options.steps)
+  await layOutApt(work, { ...options, stages })
   const apt = (args: readonly string[]) =>
     runTool(options.tools, ['apt-get', ...args], {
       env: { APT_CONFIG: join(work, 'apt.conf') },
@@ -74,6 +75,7 @@ const resolveIn = async (work: string, options: ResolveOptions): Promise<Resolut
       '--no-remove',
       '-o',
       `APT::Install-Recommends=${recommends}`,
+      '--',
       ...wanted,
     ]
     const { stdout } = await apt(asked).catch((error: unknown) => {
@@ -81,9 +83,10 @@ const resolveIn = async (work: string, options: ResolveOptions): Promise<Resolut
     })
     const debs: LockedDeb[] = []
     for (const choice of parseSimulation(stdout)) {
-      const stage = stageStanzas(options).find(({ Package }) => Package === choice.name)
+      const stage = stages.find(({ Package }) => Package === choice.name)
       const item = stage ? undefined : findPackage(table, choice)
       const stanza = stage ?? statusStanza(item)
+      for (const replaced of ['all', options.architecture]) installed.delete(`${choice.name}:${replaced}`)
       installed.set(`${choice.name}:${stanza.Architecture}`, { ...stanza, Status: 'install ok installed' })
       if (item) debs.push(toLocked(item))
     }
@@ -142,82 +145,3 @@ const statusStanza = (item: IndexedPackage | undefined): Stanza => {
   const { Filename: _path, Size: _size, SHA256: _sha256, ...stanza } = item?.stanza ?? {}
   return stanza
 }
-
-const stageStanzas = ({ steps }: ResolveOptions): Stanza[] =>
-  steps.flatMap(({ stagePackage }) =>
-    stagePackage
-      ? [
-          {
-            Package: stagePackage.name,
-            Version: '0',
-            Architecture: 'all',
-            Maintainer: 'pibake',
-            Description: 'stage',
-            ...(stagePackage.depends.length === 0 ? {} : { Depends: stagePackage.depends.join(', ') }),
-          },
-        ]
-      : [],
-  )
-
-/** Lay out what apt reads: the signed indexes as a mirror, the stages as a second one, and its settings. */
-const layOutRepository = async (work: string, options: ResolveOptions): Promise<void> => {
-  for (const folder of [
-    'etc/apt.conf.d',
-    'etc/preferences.d',
-    'etc/sources.list.d',
-    'state/lists/partial',
-    'cache/archives/partial',
-    'log',
-    'stages',
-  ]) {
-    await mkdir(join(work, folder), { recursive: true })
-  }
-  const sources: string[] = []
-  for (const { release, inRelease, lists } of options.indexes) {
-    const mirror = join(work, release.archive)
-    const folder = join(mirror, 'dists', release.name)
-    await mkdir(folder, { recursive: true })
-    await writeFile(join(folder, 'InRelease'), inRelease)
-    for (const { path, sha256 } of lists) {
-      await mkdir(dirname(join(folder, path)), { recursive: true })
-      await copyFile(options.blobPath(sha256), join(folder, path))
-    }
-    const components = lists.map(({ component }) => component).join(' ')
-    const keys = join(work, `${release.archive}.asc`)
-    if (lists.length > 0) sources.push(`deb [signed-by=${keys}] file:${mirror} ${release.name} ${components}`)
-  }
-  for (const archive of ['main', 'security'] as const) {
-    await writeFile(join(work, `${archive}.asc`), (await readArmouredKeys(archive)).join('\n'))
-  }
-  const stages = stageStanzas(options).map((stanza) => ({
-    ...stanza,
-    Filename: `./${stanza.Package}.deb`,
-    Size: '1',
-    SHA256: hashBytes(''),
-  }))
-  await writeFile(join(work, 'stages', 'Packages'), formatStanzas(stages))
-  sources.push(`deb [trusted=yes] file:${join(work, 'stages')} ./`)
-  await writeFile(join(work, 'etc', 'sources.list'), `${sources.join('\n')}\n`)
-  await writeFile(join(work, 'status'), '')
-  await writeFile(join(work, 'apt.conf'), aptSettings(work, options.architecture))
-}
-
-/** apt.conf(5). Times of validity have been held against the time of fetching already, with the same files. */
-const aptSettings = (work: string, architecture: string): string =>
-  `${Object.entries({
-    'Dir::Etc': join(work, 'etc'),
-    'Dir::State': join(work, 'state'),
-    'Dir::State::status': join(work, 'status'),
-    'Dir::Cache': join(work, 'cache'),
-    'Dir::Log': join(work, 'log'),
-    'APT::Architecture': architecture,
-    'APT::Architectures': architecture,
-    'APT::Sandbox::User': 'root',
-    'APT::Get::AllowUnauthenticated': 'false',
-    'Acquire::Languages': 'none',
-    'Acquire::Check-Valid-Until': 'false',
-    'Acquire::Check-Date': 'false',
-    'Debug::NoLocking': 'true',
-  })
-    .map(([name, value]) => `${name} "${value}";`)
-    .join('\n')}\n`

@@ -27,6 +27,8 @@ export interface TransferOptions {
   /** Milliseconds before the first retry; doubled for each further one up to ten seconds, with jitter. */
   backOffMs: number
   onProgress: (doneBytes: number, announcedBytes: number | undefined) => void
+  /** Called before an address is asked again. */
+  onRetry: (reason: string) => void
 }
 
 /** How often an address may send what was not promised. */
@@ -101,6 +103,7 @@ const transferFrom = async (
       if (!pinned && validator === undefined) await blob.restart()
     }
     options.onProgress(blob.sizeBytes, undefined)
+    options.onRetry(outcome.reason)
     const delayMs = Math.min(options.backOffMs * 2 ** Math.max(0, failures - 1), longestBackOffMs)
     await sleep(delayMs * (0.5 + Math.random() / 2), undefined, { signal: options.signal })
   }

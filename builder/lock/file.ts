@@ -3,7 +3,14 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { z } from 'zod'
 import { errnoOf, PibakeError } from '../core/error.ts'
-import { type Lock, type LockedDeb, lockSchema, type ToolsLock, toolsLockSchema } from './schema.ts'
+import {
+  type Lock,
+  type LockedArtifact,
+  type LockedDeb,
+  lockSchema,
+  type ToolsLock,
+  toolsLockSchema,
+} from './schema.ts'
 
 /** Where the lock of a profile lies below the folder of locks. */
 export const lockPath = (locks: string, profile: string): string => join(locks, `${profile}.lock.json`)
@@ -68,11 +75,11 @@ const orderedDeb = ({ name, version, architecture, path, archive, sizeBytes, sha
   sha256,
 })
 
-const sortedRecord = <T extends { name: string }>(record: Readonly<Record<string, readonly T[]>>) =>
+const sortedRecord = <T>(record: Readonly<Record<string, readonly T[]>>, order: (a: T, b: T) => number) =>
   Object.fromEntries(
     Object.entries(record)
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, items]) => [key, [...items].sort(byName)]),
+      .map(([key, items]) => [key, [...items].sort(order)]),
   )
 
 /** A lock as text: one order of keys, lists sorted wherever order means nothing, so that diffs are short. */
@@ -87,8 +94,8 @@ export const formatLock = (lock: Lock): string =>
     indexes: lock.indexes,
     steps: lock.steps.map(({ name, debs }) => ({ name, debs: sortedDebs(debs) })),
     extras: sortedDebs(lock.extras),
-    npm: sortedRecord(lock.npm),
-    artifacts: sortedRecord(lock.artifacts),
+    npm: sortedRecord(lock.npm, (a, b) => (a.path < b.path ? -1 : 1)),
+    artifacts: sortedRecord<LockedArtifact>(lock.artifacts, byName),
   } satisfies Lock)
 
 /** The lock of a tools tree as text. */

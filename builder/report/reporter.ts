@@ -101,6 +101,7 @@ export const openReporter = async (options: ReporterOptions): Promise<Reporter> 
       screen.failure(error, log?.path)
     },
     result({ data, lines }) {
+      if (isClosed) return
       screen.close()
       if (options.json) writeAll(1, `${JSON.stringify(data ?? null, null, 2)}\n`)
       else if (lines && lines.length > 0) writeAll(1, `${lines.join('\n')}\n`)

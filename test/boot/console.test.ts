@@ -10,7 +10,7 @@ import { spawnCommand } from '../../builder/host/command.ts'
 
 const test = anyTest as TestFn<{ folder: string; console: GuestConsole; end: () => void }>
 
-/** A shell on plain pipes; `python` free, so without a terminal: what a terminal adds is in the tables of protocol. */
+/** A shell on plain pipes; what a terminal adds around it is in the tables of the protocol's tests. */
 test.beforeEach(async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'pibake-console-'))
   const shell = spawnCommand(['sh'], { cwd: folder })
@@ -20,11 +20,11 @@ test.beforeEach(async (t) => {
   const console = createConsole(stream)
   await console.greet({ timeoutMs: 10_000, retryMs: 300 })
   t.context = { folder, console, end: () => shell.kill('SIGKILL') }
-  t.teardown(async () => {
-    shell.kill('SIGKILL')
-    await shell
-    await rm(folder, { recursive: true })
-  })
+})
+
+test.afterEach.always(async (t) => {
+  t.context.end()
+  await rm(t.context.folder, { recursive: true })
 })
 
 test('output and status of a command', async (t) => {

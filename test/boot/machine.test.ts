@@ -54,30 +54,30 @@ const options: MachineOptions = {
   shellSocket: 'shell.sock',
 }
 
-const valueOf = (args: readonly string[], flag: string): string | undefined => args[args.indexOf(flag) + 1]
+const flagValue = (args: readonly string[], flag: string): string | undefined => args[args.indexOf(flag) + 1]
 
 test('virt: no way out of the guest but the forwards, and these only from loopback', (t) => {
   const args = machineArguments(options)
-  t.is(valueOf(args, '-netdev'), 'user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:2222-:22')
-  t.is(valueOf(args, '-drive'), 'if=none,file=/d.qcow2,format=qcow2,id=d0,cache=unsafe')
-  t.is(valueOf(args, '-cpu'), 'cortex-a72')
-  t.is(valueOf(args, '-initrd'), '/i')
+  t.is(flagValue(args, '-netdev'), 'user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:2222-:22')
+  t.is(flagValue(args, '-drive'), 'if=none,file=/d.qcow2,format=qcow2,id=d0,cache=unsafe')
+  t.is(flagValue(args, '-cpu'), 'cortex-a72')
+  t.is(flagValue(args, '-initrd'), '/i')
   t.true(args.includes('virtconsole,chardev=shell'))
   t.false(args.includes('-dtb'))
 })
 
 test('virt under KVM takes the processor of the host', (t) => {
   const args = machineArguments({ ...options, accelerator: 'kvm' })
-  t.is(valueOf(args, '-machine'), 'virt,accel=kvm')
-  t.is(valueOf(args, '-cpu'), 'host')
+  t.is(flagValue(args, '-machine'), 'virt,accel=kvm')
+  t.is(flagValue(args, '-cpu'), 'host')
 })
 
 test('raspi3b: SD card, device tree, shell on the first UART', (t) => {
   const args = machineArguments({ ...options, board: 'raspi3b', deviceTree: '/t.dtb', initramfs: undefined })
-  t.is(valueOf(args, '-m'), '1024')
-  t.is(valueOf(args, '-dtb'), '/t.dtb')
-  t.is(valueOf(args, '-serial'), 'chardev:shell')
-  t.true(valueOf(args, '-drive')?.startsWith('if=sd,'))
+  t.is(flagValue(args, '-m'), '1024')
+  t.is(flagValue(args, '-dtb'), '/t.dtb')
+  t.is(flagValue(args, '-serial'), 'chardev:shell')
+  t.true(flagValue(args, '-drive')?.startsWith('if=sd,'))
   t.false(args.includes('-initrd'))
 })
 

@@ -57,14 +57,15 @@ for (const [name, broken] of [
   })
 }
 
-test('60 MB of Packages take less than 1.5 s', (t) => {
+test('60 MB of Packages take less than 1.5 s of one processor', (t) => {
   const stanza = `Package: libexample\nVersion: 1.2-3\nDepends: libc6 (>= 2.38), zlib1g\nDescription: ${'x'.repeat(700)}\nSize: 1\n\n`
   const count = Math.ceil(60_000_000 / stanza.length)
   const big = stanza.repeat(count)
-  const startedAt = performance.now()
+  const before = process.threadCpuUsage()
   let found = 0
   for (const { Package } of parseStanzas(big, { fields: new Set(['Package']) }))
     if (Package === 'libexample') found += 1
   t.is(found, count)
-  t.true(performance.now() - startedAt < 1500)
+  const { user, system } = process.threadCpuUsage(before)
+  t.true(user + system < 1_500_000)
 })

@@ -25,7 +25,7 @@ const setUp = async (t: ExecutionContext) => {
     blobs,
     emit: (event) => events.push(event),
     stepId: 'fetch',
-    stallTimeoutMs: 300,
+    stallTimeoutMs: 20_000,
     retries: 2,
     backOffMs: 1,
   }
@@ -143,13 +143,18 @@ test('a refusal is not repeated and ends in an error without the name of the ser
 })
 
 test('busy, then fine', async (t) => {
-  const { options, blobs } = await setUp(t)
+  const { options, blobs, events } = await setUp(t)
   const server = await serve(t, (request, response, number) => {
     if (number < 2) response.writeHead(503).end('busy')
     else sendRange(request, response, content)
   })
   await downloadAll([{ label: 'x', urls: [`${server.address}/x`], sha256, sizeBytes }], options)
   t.is(server.requests.length, 3)
+  const again = 'asking again for x: the server answered with status 503'
+  t.deepEqual(
+    events.flatMap((event) => (event.type === 'debug' ? [event.message] : [])),
+    [again, again],
+  )
   await isWhole(t, blobs)
 })
 
@@ -250,6 +255,7 @@ const failures: {
   reason: RegExp
   requests: number
   known?: { sizeBytes?: undefined }
+  stallTimeoutMs?: number
   answer: (request: IncomingMessage, response: ServerResponse) => void
 }[] = [
   {
@@ -264,20 +270,25 @@ const failures: {
     code: 'NETWORK',
     reason: /the connection was cut after 1000 of 300000 bytes/,
     requests: 3,
-    answer: (_request, response) => response.end(content.subarray(0, 1000)),
+    answer: (_request, response) => {
+      response.write(content.subarray(0, 1000))
+      response.end()
+    },
   },
   {
     title: 'never answers',
     code: 'NETWORK',
     reason: /the server stalled after 0 bytes/,
     requests: 3,
+    stallTimeoutMs: 300,
     answer: () => {},
   },
   {
     title: 'stalls in the middle',
     code: 'NETWORK',
-    reason: /the server stalled after 1000 bytes/,
+    reason: /the server stalled after \d+ bytes/,
     requests: 3,
+    stallTimeoutMs: 500,
     answer: (_request, response) => {
       response.writeHead(200, { 'content-length': sizeBytes })
       response.write(content.subarray(0, 1000))
@@ -324,7 +335,7 @@ const failures: {
   },
 ]
 
-for (const { title, code, reason, requests, answer, known } of failures) {
+for (const { title, code, reason, requests, answer, known, stallTimeoutMs } of failures) {
   test(`a clear error for a server that ${title}`, async (t) => {
     const { options, blobs } = await setUp(t)
     const server = await serve(t, answer)
@@ -335,7 +346,8 @@ for (const { title, code, reason, requests, answer, known } of failures) {
       sizeBytes,
       ...known,
     }
-    const error = await t.throwsAsync(downloadAll([item], options), { instanceOf: PibakeError, code })
+    const run = downloadAll([item], { ...options, ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }) })
+    const error = await t.throwsAsync(run, { instanceOf: PibakeError, code })
     t.regex(error?.message ?? '', reason)
     t.true(error?.message.startsWith('`nginx 1.2` (/pool/nginx.deb) '))
     t.false(JSON.stringify([error?.message, error?.hint, error?.details]).includes('127.0.0.1'))

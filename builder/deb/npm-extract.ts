@@ -77,9 +77,10 @@ const unpackTarball = async (tarball: string, folder: string, label: string): Pr
   const check = (entry: ReadEntry): boolean => {
     const plain = plainTypes.has(entry.type)
     if (!plain) odd.push(`${entry.path} (${entry.type})`)
-    if (entry.path.split('/').includes('..') || entry.path.startsWith('/')) odd.push(entry.path)
+    const inside = !entry.path.startsWith('/') && !entry.path.split('/').includes('..')
+    if (!inside) odd.push(entry.path)
     entry.mode = (entry.mode ?? 0o644) | (entry.type === 'Directory' ? 0o700 : 0o600)
-    return plain
+    return plain && inside
   }
   try {
     await extract({

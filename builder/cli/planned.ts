@@ -1,0 +1,28 @@
+import { type BakePlan, planBake } from '../bake/prepare.ts'
+import { PibakeError } from '../core/error.ts'
+import { hostArchitecture } from '../host/architecture.ts'
+import { readBaseStatus } from '../image/status.ts'
+import { readToolsLock, toolsLockPath } from '../lock/file.ts'
+import { toolsSuite } from '../lock/trees.ts'
+import { openTools } from './chosen.ts'
+import type { Context } from './context.ts'
+
+/** What a bake of the profile would do. Throws as `planBake` does. */
+export const planOf = (context: Context, profile: string): Promise<BakePlan> =>
+  planBake(context.project, profile, async (image) => readBaseStatus(await openTools(context), image, context.signal))
+
+const curedByFetch = new Set(['LOCK_STALE', 'MISSING_OFFLINE'])
+
+/** The plan of a bake that can run from the cache as it is; undefined when something has to be fetched or locked first. */
+export const planFromCache = async (context: Context, profile: string): Promise<BakePlan | undefined> => {
+  const { project } = context
+  try {
+    const plan = await planOf(context, profile)
+    if (plan.image) return plan
+    const tools = await readToolsLock(toolsLockPath(project.locks, toolsSuite, hostArchitecture()))
+    return tools && plan.missing.length === 0 ? plan : undefined
+  } catch (error) {
+    if (error instanceof PibakeError && curedByFetch.has(error.code)) return undefined
+    throw error
+  }
+}

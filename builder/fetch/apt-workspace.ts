@@ -1,0 +1,97 @@
+import { copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { hashBytes, type Sha256 } from '../core/digest.ts'
+import { formatStanzas, type Stanza } from '../deb/deb822.ts'
+import type { ResolveStep } from '../lock/request.ts'
+import type { SuiteIndex } from './indexes.ts'
+import { readArmouredKeys } from './release.ts'
+
+/** Control paragraphs that stand for the packages pibake builds of the stages; only their dependencies count. */
+export const stageStanzas = (steps: readonly ResolveStep[]): Stanza[] =>
+  steps.flatMap(({ stagePackage }) => {
+    if (!stagePackage) return []
+    const { name, depends } = stagePackage
+    const stanza = { Package: name, Version: '0', Architecture: 'all', Maintainer: 'pibake', Description: 'stage' }
+    return [depends.length === 0 ? stanza : { ...stanza, Depends: depends.join(', ') }]
+  })
+
+const folders = [
+  'etc/apt.conf.d',
+  'etc/preferences.d',
+  'etc/sources.list.d',
+  'state/lists/partial',
+  'cache/archives/partial',
+  'log',
+  'stages',
+] as const
+
+/**
+ * Lay out below `work` what apt reads: the signed indexes as a mirror in files, the stages as a second one, an empty
+ * dpkg status, and `apt.conf`, which APT_CONFIG has to name.
+ */
+export const layOutApt = async (
+  work: string,
+  options: {
+    indexes: readonly SuiteIndex[]
+    stages: readonly Stanza[]
+    architecture: string
+    blobPath: (sha256: Sha256) => string
+  },
+): Promise<void> => {
+  for (const folder of folders) await mkdir(join(work, folder), { recursive: true })
+  const sources: string[] = []
+  for (const index of options.indexes) {
+    const mirror = join(work, index.release.archive)
+    await layOutIndex(join(mirror, 'dists', index.release.name), index, options.blobPath)
+    const components = index.lists.map(({ component }) => component).join(' ')
+    const keys = join(work, `${index.release.archive}.asc`)
+    if (components !== '') sources.push(`deb [signed-by=${keys}] file:${mirror} ${index.release.name} ${components}`)
+  }
+  for (const archive of ['main', 'security'] as const) {
+    await writeFile(join(work, `${archive}.asc`), (await readArmouredKeys(archive)).join('\n'))
+  }
+  // apt wants to know of a file for each package; nothing is ever read of it.
+  const packages = options.stages.map((stanza) => ({
+    ...stanza,
+    Filename: `./${stanza.Package}.deb`,
+    Size: '1',
+    SHA256: hashBytes(''),
+  }))
+  await writeFile(join(work, 'stages', 'Packages'), formatStanzas(packages))
+  sources.push(`deb [trusted=yes] file:${join(work, 'stages')} ./`)
+  await writeFile(join(work, 'etc', 'sources.list'), `${sources.join('\n')}\n`)
+  await writeFile(join(work, 'status'), '')
+  await writeFile(join(work, 'apt.conf'), aptSettings(work, options.architecture))
+}
+
+const layOutIndex = async (
+  folder: string,
+  { inRelease, lists }: SuiteIndex,
+  blobPath: (sha256: Sha256) => string,
+): Promise<void> => {
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, 'InRelease'), inRelease)
+  for (const { path, sha256 } of lists) {
+    await mkdir(dirname(join(folder, path)), { recursive: true })
+    await copyFile(blobPath(sha256), join(folder, path))
+  }
+}
+
+/** apt.conf(5). Times of validity have been held against the time of fetching already, with the same files. */
+const aptSettings = (work: string, architecture: string): string =>
+  `${Object.entries({
+    'Dir::Etc': join(work, 'etc'),
+    'Dir::State': join(work, 'state'),
+    'Dir::State::status': join(work, 'status'),
+    'Dir::Cache': join(work, 'cache'),
+    'Dir::Log': join(work, 'log'),
+    'APT::Architecture': architecture,
+    'APT::Architectures': architecture,
+    'APT::Sandbox::User': 'root',
+    'Acquire::Languages': 'none',
+    'Acquire::Check-Valid-Until': 'false',
+    'Acquire::Check-Date': 'false',
+    'Debug::NoLocking': 'true',
+  })
+    .map(([name, value]) => `${name} "${value}";`)
+    .join('\n')}\n`

@@ -1,0 +1,155 @@
+import { lstat, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { openBlobs } from '../../builder/cache/blobs.ts'
+import { PibakeError } from '../../builder/core/error.ts'
+import { openDebianSource } from '../../builder/fetch/debian-source.ts'
+import { fetchDebian } from '../../builder/fetch/relock.ts'
+import { fetchTools } from '../../builder/fetch/tools.ts'
+import { hostArchitecture } from '../../builder/host/architecture.ts'
+import { runTool } from '../../builder/host/sandbox.ts'
+import { firstPackages } from '../../builder/host/tools-packages.ts'
+import { isTreeCurrent, readTreePackages, treeKey } from '../../builder/host/tree.ts'
+import type { DebianRequest } from '../../builder/lock/request.ts'
+import { openToolsTree } from '../../builder/lock/tools-tree.ts'
+import { realMirror } from '../support/mirror.ts'
+
+const found = await realMirror('trixie')
+const real = 'mirrors' in found ? test.serial : test.serial.skip
+const why = 'reason' in found ? ` (skipped: ${found.reason})` : ''
+
+const folder = await mkdtemp(join(tmpdir(), 'pibake-test-debian-'))
+test.after.always(() => rm(folder, { recursive: true, force: true }))
+
+const blobs = openBlobs(join(folder, 'cache'))
+const emit = () => {}
+const context = {
+  source: openDebianSource({ blobs, emit }),
+  mirrors: async () => ('mirrors' in found ? found.mirrors : { main: '', security: undefined }),
+  now: new Date(),
+  emit,
+}
+const architecture = hostArchitecture()
+const request = {
+  suite: 'trixie',
+  architecture,
+  packages: [...firstPackages, 'apt', 'base-files', 'dpkg', 'mawk', 'passwd', 'sqv'],
+}
+const destination = join(folder, 'tree')
+
+const fetchTree = async () => {
+  const { lock } = await fetchTools({ ...context, request, lock: undefined })
+  const tools = await openToolsTree({ lock, destination, blobPath: blobs.blobPath, emit })
+  return { lock, tools }
+}
+
+real(`a tools tree unpacks itself and runs${why}`, async (t) => {
+  const { lock, tools } = await fetchTree()
+  t.true(await isTreeCurrent(destination, treeKey(lock.debs)))
+  t.regex((await runTool(tools, ['apt-get', '--version'])).stdout, /^apt \d/)
+  t.is((await runTool(tools, ['awk', 'BEGIN { print 6 * 7 }'])).stdout, '42')
+
+  const packages = await readTreePackages(destination)
+  t.deepEqual(Object.keys(packages), lock.debs.map(({ name }) => name).sort())
+  t.is(packages.tar?.version, lock.debs.find(({ name }) => name === 'tar')?.version)
+  t.true(packages.tar?.files.includes('/usr/bin/tar'))
+  t.false(packages.tar?.files.some((path) => path.endsWith('/')))
+
+  t.true((await lstat(join(destination, 'bin'))).isSymbolicLink())
+  if (process.getuid?.() === 0) {
+    t.is((await stat(join(destination, 'usr/bin/passwd'))).mode & 0o7777, 0o4755)
+    t.is((await stat(join(destination, 'usr/bin/passwd'))).uid, 0)
+    t.is((await stat(join(destination, 'usr/bin/chage'))).gid, 42)
+  }
+})
+
+real(`a tree that is there is not unpacked again; a tree can unpack another${why}`, async (t) => {
+  const { lock, tools } = await fetchTree()
+  const stamp = join(destination, '.pibake-tree.json')
+  const before = (await stat(stamp)).mtimeMs
+  await fetchTree()
+  t.is((await stat(stamp)).mtimeMs, before)
+  const debs = lock.debs.filter(({ name }) => name === 'mawk' || name === 'base-files')
+  const second = join(folder, 'second')
+  await openToolsTree({
+    lock: { ...lock, debs, first: [] },
+    destination: second,
+    blobPath: blobs.blobPath,
+    tools,
+    emit,
+  })
+  t.deepEqual(Object.keys(await readTreePackages(second)), ['base-files', 'mawk'])
+  t.deepEqual(await readFile(join(second, 'usr/bin/mawk')), await readFile(join(destination, 'usr/bin/mawk')))
+})
+
+const profile: DebianRequest = {
+  suite: 'trixie',
+  architecture: 'arm64',
+  steps: [
+    { name: 'base', packages: ['mawk'] },
+    { name: 'web', packages: ['netbase'], stagePackage: { name: 'pibake-web', depends: ['netbase'] } },
+    { name: 'mesh', packages: ['bash'], stagePackage: { name: 'pibake-mesh', depends: ['bash', 'pibake-web'] } },
+  ],
+  extras: ['bash', 'hostname'],
+}
+
+real(`apt resolves each step on top of the earlier ones${why}`, async (t) => {
+  const { tools } = await fetchTree()
+  const resolve = (asked: DebianRequest) =>
+    fetchDebian({
+      ...context,
+      profile: 'p',
+      request: asked,
+      lock: undefined,
+      tools: async () => tools,
+      scratch: folder,
+    })
+  const { lock } = await resolve(profile)
+  const names = lock.steps.map(({ debs }) => debs.map(({ name }) => name).sort())
+  t.true(names[0]?.includes('libc6') && names[0].includes('mawk'))
+  t.deepEqual(names[1], ['netbase'])
+  t.true(names[2]?.includes('bash'))
+  t.false(names[2]?.includes('libc6'))
+  t.deepEqual(
+    lock.extras.map(({ name }) => name),
+    ['hostname'],
+  )
+  for (const { architecture: arch } of lock.steps.flatMap(({ debs }) => debs))
+    t.true(arch === 'arm64' || arch === 'all')
+  t.false(JSON.stringify(lock).includes('://'))
+  t.true(await blobs.hasBlob(lock.extras[0]?.sha256 ?? lock.request))
+
+  const unknown = { ...profile, steps: [{ name: 'web', packages: ['netbasee'] }] }
+  const error = await t.throwsAsync(resolve(unknown), { instanceOf: PibakeError })
+  t.is(error?.code, 'RESOLVE_FAILED')
+  t.true(error?.message.includes('`web`') && error.message.includes('`netbasee`'))
+
+  const torn = {
+    ...profile,
+    steps: [{ name: 'mesh', packages: [], stagePackage: { name: 'pibake-mesh', depends: ['pibake-absent'] } }],
+  }
+  const missing = await t.throwsAsync(resolve(torn), { instanceOf: PibakeError })
+  t.is(missing?.code, 'RESOLVE_FAILED')
+  t.true(missing?.details.some((line) => line.includes('pibake-absent')))
+})
+
+real(`a base image's own packages count as installed, and are upgraded only when asked for${why}`, async (t) => {
+  const { tools } = await fetchTree()
+  const resolve = async (version: string, packages: string[]): Promise<string[]> => {
+    const status = `Package: netbase\nStatus: install ok installed\nVersion: ${version}\nArchitecture: all\nMaintainer: x\n`
+    const asked = { ...profile, status, steps: [{ name: 'web', packages }], extras: [] }
+    const { lock } = await fetchDebian({
+      ...context,
+      profile: 'p',
+      request: asked,
+      lock: undefined,
+      tools: async () => tools,
+      scratch: folder,
+    })
+    return lock.steps.flatMap(({ debs }) => debs.map(({ name }) => name))
+  }
+  t.deepEqual(await resolve('0.1', ['netbase']), ['netbase'])
+  t.deepEqual(await resolve('99', ['netbase']), [])
+  t.false((await resolve('0.1', ['mawk'])).includes('netbase'))
+})
