@@ -7,7 +7,7 @@ import type { Paint } from './style.ts'
 import { describeProgress, renderLine } from './view.ts'
 
 const leastPauseMs = 5000
-const leastFraction = 0.1
+const leastPercent = 10
 
 type StartEvent = Extract<PibakeEvent, { type: 'step-start' }>
 type ProgressEvent = Extract<PibakeEvent, { type: 'step-progress' }>
@@ -27,7 +27,7 @@ export const createPlainSink = (options: {
   const { write, nowMs, paint, verbose } = options
   let state = emptyView
   const starting = new Map<string, StartEvent>()
-  const said = new Map<string, { atMs: number; fraction: number }>()
+  const said = new Map<string, { atMs: number; done: number }>()
 
   const writeLines = (lines: readonly Line[]): void => {
     for (const line of lines) if (line.kind !== 'output' || verbose) write(renderLine(line, paint))
@@ -51,10 +51,10 @@ export const createPlainSink = (options: {
   const sayProgress = ({ id, done, total }: ProgressEvent): void => {
     const step = state.running.find((running) => running.id === id)
     if (!step) return
-    const last = said.get(id) ?? { atMs: step.startedAtMs, fraction: 0 }
-    const fraction = total > 0 ? done / total : 0
-    if (nowMs() - last.atMs < leastPauseMs || (total > 0 && fraction - last.fraction < leastFraction)) return
-    said.set(id, { atMs: nowMs(), fraction })
+    const last = said.get(id) ?? { atMs: step.startedAtMs, done: 0 }
+    const isFurther = total === 0 || (done - last.done) * 100 >= total * leastPercent
+    if (!isFurther || nowMs() - last.atMs < leastPauseMs) return
+    said.set(id, { atMs: nowMs(), done })
     write(`  ${step.title}: ${describeProgress(step, nowMs())}`)
   }
 

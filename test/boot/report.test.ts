@@ -1,0 +1,113 @@
+import test from 'ava'
+import { parseStageChecks, runChecks } from '../../builder/boot/checks.ts'
+import { escapeXml, renderJunit } from '../../builder/boot/junit.ts'
+import { createKeyFilter } from '../../builder/boot/keys.ts'
+import type { TestReport } from '../../builder/boot/report.ts'
+import { renderTable } from '../../builder/boot/table.ts'
+import { renderTap } from '../../builder/boot/tap.ts'
+import { requirePassed } from '../../builder/boot/test-image.ts'
+import { PibakeError } from '../../builder/core/error.ts'
+
+const report: TestReport = {
+  image: 'images/pub.img',
+  board: 'virt',
+  bootMs: 31_400,
+  checks: [
+    { stage: 'system', name: 'running', title: 'is running', outcome: 'passed', durationMs: 120, output: 'running' },
+    {
+      stage: 'portal',
+      name: 'http',
+      title: 'answers #1',
+      outcome: 'failed',
+      durationMs: 2000,
+      output: 'a < b\n& c\x1b',
+    },
+  ],
+}
+
+test('the table', (t) => {
+  t.is(
+    renderTable(report),
+    [
+      'ok      system  is running  120 ms',
+      'FAILED  portal  answers #1   2.0 s',
+      '1 of 2 checks failed; booted in 31.4 s on virt',
+    ].join('\n'),
+  )
+})
+
+test('TAP: plan, escaped directive, diagnostics of a failure', (t) => {
+  const lines = renderTap(report).split('\n')
+  t.deepEqual(lines.slice(0, 3), ['TAP version 14', '1..2', 'ok 1 - system: is running'])
+  t.true(lines.includes('not ok 2 - portal: answers \\#1'))
+  t.true(lines.includes('    a < b'))
+})
+
+test('JUnit: a suite a stage, totals, escaped output', (t) => {
+  const xml = renderJunit(report)
+  t.regex(xml, /<testsuites name="images\/pub\.img on virt" tests="2" failures="1"/)
+  t.regex(xml, /<testsuite name="portal" tests="1" failures="1" errors="0" time="2\.000">/)
+  t.true(xml.includes('>a &lt; b\n&amp; c\uFFFD</failure>'))
+})
+
+test('XML text holds only what XML 1.0 allows', (t) => {
+  t.is(escapeXml('"\'<&>\x00\ud800ü\u{1f600}'), '&quot;&apos;&lt;&amp;&gt;\uFFFD\uFFFDü\u{1f600}')
+})
+
+test('failed checks end in CHECKS_FAILED with their output', (t) => {
+  const error = t.throws(() => requirePassed(report), { instanceOf: PibakeError })
+  t.is(error?.code, 'CHECKS_FAILED')
+  t.deepEqual(error?.details.slice(0, 2), ['portal: answers #1', '  a < b'])
+  t.notThrows(() => requirePassed({ ...report, checks: report.checks.slice(0, 1) }))
+})
+
+test('the checks a stage declares', (t) => {
+  const json = JSON.stringify({
+    name: 'ssb',
+    checks: [{ name: 'up', title: 'is up', path: "/usr/lib/it's", timeoutSeconds: 30 }],
+  })
+  t.deepEqual(parseStageChecks(json), [
+    { stage: 'ssb', name: 'up', title: 'is up', script: `exec '/usr/lib/it'\\''s'`, timeoutMs: 30_000 },
+  ])
+  t.deepEqual(parseStageChecks('{"name":"plain"}'), [])
+  t.is(t.throws(() => parseStageChecks('{"name":1}'), { instanceOf: PibakeError })?.code, 'IMAGE_INVALID')
+})
+
+test('outcomes, and journals only after a failure', async (t) => {
+  const asked: string[] = []
+  const answers = new Map([
+    ['good', { output: 'fine', exitCode: 0, timedOut: false }],
+    ['bad', { output: 'broken', exitCode: 3, timedOut: false }],
+    ['slow', { output: '', exitCode: 124, timedOut: true }],
+  ])
+  const run = async (script: string) => {
+    asked.push(script)
+    return answers.get(script) ?? { output: 'the journal', exitCode: 0, timedOut: false }
+  }
+  const checks = [...answers.keys()].map((name) => ({ stage: 's', name, title: name, script: name, timeoutMs: 5000 }))
+  const results = await runChecks({ run }, checks, { id: 'checks', emit: () => {} })
+  t.deepEqual(
+    results.map(({ outcome }) => outcome),
+    ['passed', 'failed', 'timeout'],
+  )
+  t.is(results[0]?.output, 'fine')
+  t.is(results[1]?.output, 'broken\n(ended with status 3)\nthe journal')
+  t.is(results[2]?.output, '(did not end within 5 s)\nthe journal')
+  t.is(asked.length, 5)
+})
+
+test('keys: Ctrl-A X and Ctrl-C quit, Ctrl-A Ctrl-A types one, the rest passes', (t) => {
+  let quits = 0
+  const filter = createKeyFilter(() => {
+    quits += 1
+  })
+  const type = (text: string): string => Buffer.from(filter(Buffer.from(text))).toString()
+  t.is(type('ls\r'), 'ls\r')
+  t.is(type('\x01'), '')
+  t.is(type('x'), '')
+  t.is(quits, 1)
+  t.is(type('\x01\x01b'), '\x01b')
+  t.is(type('\x01c'), '\x01c')
+  t.is(type('a\x03b'), 'ab')
+  t.is(quits, 2)
+})
