@@ -4,8 +4,9 @@ import type { Result } from './cli/command.ts'
 import type { CommandEntry } from './cli/commands.ts'
 import { guessGlobals } from './cli/context.ts'
 import { exitCodeOf, PibakeError } from './core/error.ts'
-import { projectAt } from './core/project.ts'
+import { projectAt, unfinishedFolder } from './core/project.ts'
 import { assertOffline, isOffline, runOffline } from './host/offline.ts'
+import { sweepScratch } from './host/scratch.ts'
 import { openReporter, type Reporter, wantsColor } from './report/reporter.ts'
 import { colourful, plainly } from './report/style.ts'
 
@@ -54,6 +55,7 @@ const run = async (argv: readonly string[]): Promise<number> => {
   let signal: AbortSignal | undefined
   try {
     if (isOffline()) assertOffline()
+    else for (const folder of [project.work, join(project.images, unfinishedFolder)]) await sweepScratch(folder)
     const { parseCommandLine } = await import('./cli/parse.ts')
     const width = Math.min(100, process.stdout.columns ?? 100)
     const parsed = await parseCommandLine(argv, { version: readVersion(), width })

@@ -1,3 +1,5 @@
+import { chmod, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { PibakeError } from '../core/error.ts'
 import { essentialClosure } from '../deb/closure.ts'
 import { installedPackages } from '../deb/installed.ts'
@@ -8,6 +10,15 @@ import { basePackages, kernelPackage } from '../profile/base-packages.ts'
 import { bootstrapRoot, installPackages } from '../root/apt.ts'
 import type { Kitchen } from './kitchen.ts'
 import { bakeLayer } from './layer.ts'
+
+/** Folders that base-files brings, with its modes. */
+const mountPoints = [
+  ['dev', 0o755],
+  ['proc', 0o555],
+  ['run', 0o755],
+  ['sys', 0o555],
+  ['tmp', 0o1777],
+] as const
 
 export const versionsOf = (debs: readonly LockedDeb[]): Map<string, string> =>
   new Map(debs.map(({ name, version }) => [name, version]))
@@ -41,6 +52,11 @@ export const bakeBase = (
   )
   return bakeLayer(kitchen, { step, lower: [scaffold], debs: described, packages }, async (root, onLine) => {
     const { signal } = kitchen
+    // They are mount points while packages are installed, so that dpkg finds them there and makes none of its own.
+    for (const [name, mode] of mountPoints) {
+      await mkdir(join(root.layer, 'upper', name), { mode })
+      await chmod(join(root.layer, 'upper', name), mode)
+    }
     await bootstrapRoot(root, essentials, { signal, onLine })
     await installPackages(root, basePackages, { signal, onLine })
     await installPackages(root, [kernelPackage], { signal, onLine })

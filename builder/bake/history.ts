@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isSha256, type Sha256 } from '../core/digest.ts'
@@ -32,7 +33,7 @@ const readMemory = async (project: Project, profile: string): Promise<Memory> =>
 const writeMemory = async (project: Project, profile: string, memory: Memory): Promise<void> => {
   const path = memoryPath(project, profile)
   await mkdir(join(path, '..'), { recursive: true })
-  const partial = `${path}.${process.pid}`
+  const partial = `${path}.${randomUUID()}`
   await writeFile(partial, JSON.stringify(memory))
   await rename(partial, path)
 }

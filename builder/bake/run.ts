@@ -1,10 +1,9 @@
-import { join } from 'node:path'
 import { openBlobs } from '../cache/blobs.ts'
 import type { Sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { hostArchitecture } from '../host/architecture.ts'
-import { makeScratch, sweepScratch } from '../host/scratch.ts'
+import { makeScratch } from '../host/scratch.ts'
 import { readBaseStatus } from '../image/status.ts'
 import { needsTwinTree, openTree, toolsSuite } from '../lock/trees.ts'
 import { bakePlan } from './bake.ts'
@@ -34,9 +33,6 @@ export interface BakeResult {
  */
 export const bakeProfile = async (options: BakeOptions): Promise<BakeResult> => {
   const { project, emit, signal } = options
-  const work = join(project.cache, 'work')
-  const swept = await sweepScratch(work)
-  if (swept > 0) emit({ type: 'notice', level: 'info', message: `Cleared away ${swept} unfinished bakes.` })
   const baseStatus = async (image: string): Promise<string> =>
     readBaseStatus(await openTree({ project, suite: toolsSuite, emit, signal }), image, signal)
   const { profile, lock, steps, image, missing } = await planBake(project, options.profile, baseStatus)
@@ -45,7 +41,7 @@ export const bakeProfile = async (options: BakeOptions): Promise<BakeResult> => 
   const tools = await openTree({ project, suite: toolsSuite, emit, signal })
   const foreign = profile.architecture !== hostArchitecture()
   const native = needsTwinTree(profile) ? await openTree({ project, suite: profile.suite, tools, emit, signal }) : tools
-  await using scratch = await makeScratch(work)
+  await using scratch = await makeScratch(project.work)
   const baked = await bakePlan(
     {
       project,

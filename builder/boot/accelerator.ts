@@ -7,6 +7,9 @@ import type { Accelerator, Board } from './machine.ts'
 /** `mov w0, #0x84000008; hvc #0; b .`: PSCI's SYSTEM_OFF (Arm DEN 0022), the shortest guest that ends by itself. */
 const powerOffProgram = Buffer.from(new Uint32Array([0x52800100, 0x72b08000, 0xd4000002, 0x14000000]).buffer)
 
+/** Above the device tree that QEMU puts at the start of RAM (0x40000000, hw/arm/virt.c). */
+const programAddress = '0x40100000'
+
 /** Start a guest that only powers off; whether it did within 10 s. */
 export const canRunGuest = async (
   tools: Tools,
@@ -17,7 +20,7 @@ export const canRunGuest = async (
   await writeFile(program, powerOffProgram)
   const cpu = accelerator === 'kvm' ? 'host' : 'cortex-a53'
   const machine = ['-machine', `virt,accel=${accelerator}`, '-cpu', cpu, '-m', '64', '-nodefaults', '-display', 'none']
-  const loader = ['-device', `loader,file=${program},addr=0x40000000,cpu-num=0,force-raw=on`]
+  const loader = ['-device', `loader,file=${program},addr=${programAddress},cpu-num=0,force-raw=on`]
   try {
     await runTool(tools, ['qemu-system-aarch64', ...machine, ...loader], {
       readOnly: [options.folder],

@@ -83,9 +83,9 @@ export const purgeCheck = (stage: string): GuestCheck => {
     `
 export DEBIAN_FRONTEND=noninteractive
 installed() { dpkg-query -W -f '\${db:Status-Abbrev} \${binary:Package}\\n' | sed -n 's/^ii  *//p' | sort; }
-files=$(dpkg -L ${name} | sed 's/^package diverts.*//')
+files=$(dpkg -L ${name} | grep -vx '/\\.')
 before=$(installed)
-apt-get purge -y -q ${name}
+apt-get purge -y -q -o Dpkg::Use-Pty=0 ${name}
 after=$(installed)
 printf '%s\\n' "$before" | grep -vx '${name}\\(:[a-z0-9]*\\)\\?' >/run/pibake-expected || true
 printf '%s\\n' "$after" >/run/pibake-after

@@ -59,7 +59,13 @@ const usageError = (message: string, entry: CommandEntry | undefined, command: C
 const describeCommand = (parser: Argv, command: Command, entry: CommandEntry): Argv => {
   let described = parser.usage(`$0 ${entry.usage}\n\n${entry.summary}.`)
   for (const [name, option] of Object.entries(command.positionals)) described = described.positional(name, option)
-  return described.options(command.options).example(command.examples.map(([line, meaning]) => [line, meaning]))
+  const options = Object.entries(command.options).map(([name, option]) => [
+    name,
+    option.type === 'boolean' ? option : { requiresArg: true, ...option },
+  ])
+  return described
+    .options(Object.fromEntries(options))
+    .example(command.examples.map(([line, meaning]) => [line, meaning]))
 }
 
 const isGlobal = (word: string): boolean => Object.hasOwn(globalOptions, word.replace(/^--(?:no-)?/, ''))
@@ -116,8 +122,14 @@ export const parseCommandLine = async (
     })
   }
   let text = ''
-  const args = await parser.parseAsync(words, {}, (_error: unknown, _args: unknown, output: string) => {
+  const parsing = parser.parseAsync(words, {}, (_error: unknown, _args: unknown, output: string) => {
     text = output
+  })
+  const args = await parsing.catch((error: unknown) => {
+    // Some mistakes do not pass by `fail`; they come as errors of yargs's own kind.
+    throw error instanceof Error && error.name === 'YError'
+      ? usageError(error.message, loading, chosen?.command)
+      : error
   })
   if (text !== '') return { kind: 'text', text }
   if (chosen === undefined) throw new PibakeError('USAGE', 'No command is named.', { hint: 'See `pibake --help`.' })

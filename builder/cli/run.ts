@@ -64,7 +64,7 @@ export const run = defineCommand({
     const sshKey = args['ssh-key'] === undefined ? undefined : await readKey(args['ssh-key'])
     const tools = await openTools(context)
     await raiseLoopback(tools)
-    await using scratch = await makeScratch(join(project.state, 'work'))
+    await using scratch = await makeScratch(project.work)
     await runImage({
       tools,
       image: chosenImage(args.image),

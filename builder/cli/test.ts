@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { makeScratch } from '../host/scratch.ts'
 import { chosenImage, openTools } from './chosen.ts'
 import { defineCommand } from './command.ts'
@@ -18,7 +17,7 @@ export const test = defineCommand({
     const { project, emit, signal } = context
     const { requirePassed, testImage } = await import('../boot/test-image.ts')
     const tools = await openTools(context)
-    await using scratch = await makeScratch(join(project.state, 'work'))
+    await using scratch = await makeScratch(project.work)
     const report = await testImage({ tools, image: chosenImage(image), board, scratch: scratch.path, emit, signal })
     const render = {
       table: async () => (await import('../boot/table.ts')).renderTable,

@@ -1,5 +1,8 @@
 import { join } from 'node:path'
 
+/** Folder beside the images that they are written in before they take their names. */
+export const unfinishedFolder = '.unfinished'
+
 /** Where a checkout keeps its things; all absolute. Derived from the folder the launcher lives in. */
 export interface Project {
   /** The checkout. */
@@ -13,6 +16,8 @@ export interface Project {
   images: string
   /** Machine-local state: Node, the unpacked tools tree, logs, scratch. Safe to delete. */
   state: string
+  /** Intermediate files of runs, on the cache's file system. */
+  work: string
 }
 
 export const projectAt = (root: string): Project => ({
@@ -24,4 +29,5 @@ export const projectAt = (root: string): Project => ({
   locks: join(root, 'packages-cache', 'locks'),
   images: join(root, 'images'),
   state: join(root, '.pibake'),
+  work: join(root, 'packages-cache', 'work'),
 })

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { openBlobs } from '../cache/blobs.ts'
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
@@ -67,7 +66,7 @@ export const fetchAll = async (options: FetchOptions): Promise<{ lock: Lock | un
   const tools = await fetchTree(options, context, toolsSuite, toolPackages)
   if (!profile) return { lock: undefined, tools }
   if (needsTwinTree(profile)) await fetchTree(options, context, profile.suite, twinPackages, tools)
-  await using scratch = await makeScratch(join(project.state, 'work'))
+  await using scratch = await makeScratch(project.work)
   const path = lockPath(project.locks, profile.name)
   const old = await readLock(path)
   const status = profile.base.kind === 'image' ? await readBaseStatus(tools, profile.base.path, signal) : undefined

@@ -1,10 +1,11 @@
-import { access, constants, open, readFile, statfs } from 'node:fs/promises'
+import { access, constants, mkdir, open, readFile, statfs } from 'node:fs/promises'
 import { release, totalmem } from 'node:os'
+import { join } from 'node:path'
 import { errnoOf, PibakeError } from '../core/error.ts'
 import { formatBytes } from '../core/size.ts'
 import { hostArchitecture } from './architecture.ts'
 import { runCommand } from './command.ts'
-import { makeScratch } from './scratch.ts'
+import { makeScratch, type Scratch } from './scratch.ts'
 
 /** What trying one capability of this machine brought to light. */
 export interface Probe {
@@ -17,6 +18,8 @@ export interface Probe {
 }
 
 const ok = (name: string, found: string): Probe => ({ name, state: 'ok', found, fix: '' })
+
+const asRoot = 'Run pibake with `sudo`.'
 
 /** The last thing a failed program said. */
 const reasonOf = (error: unknown): string =>
@@ -66,14 +69,25 @@ export const probeRoot = (userId = process.getuid?.() ?? -1): Probe =>
         fix: 'Run pibake with `sudo`; it mounts and makes namespaces.',
       }
 
+/** A folder of its own for a probe, or why there can be none. */
+const tryScratch = async (folder: string): Promise<Scratch | string> => {
+  try {
+    return await makeScratch(folder)
+  } catch (error) {
+    return `the checkout cannot be written (${errnoOf(error) ?? String(error)})`
+  }
+}
+
 /** Stack an overlay with its writable layer where the cache is, in a mount namespace that is gone afterwards. */
 export const probeOverlay = async (folder: string, signal?: AbortSignal): Promise<Probe> => {
   const name = 'overlayfs'
-  await using scratch = await makeScratch(folder)
+  const made = await tryScratch(folder)
+  if (typeof made === 'string') return { name, state: 'fail', found: made, fix: asRoot }
+  await using scratch = made
   const cwd = scratch.path
-  const made = await attempt(['mkdir', 'lower', 'upper', 'work', 'merged'], { cwd })
+  await Promise.all(['lower', 'upper', 'work', 'merged'].map((path) => mkdir(join(cwd, path))))
   const mount = 'mount -t overlay pibake -o lowerdir=lower,upperdir=upper,workdir=work merged'.split(' ')
-  const reason = made ?? (await attempt(['unshare', '--mount', ...mount], { cwd, ...(signal ? { signal } : {}) }))
+  const reason = await attempt(['unshare', '--mount', ...mount], { cwd, ...(signal ? { signal } : {}) })
   if (reason === undefined) return ok(name, 'a layer can be stacked in the checkout')
   const fix =
     'Load it with `modprobe overlay`. The checkout must be on a local file system (ext4, xfs, btrfs), not on a network share or inside an unprivileged container.'
@@ -86,7 +100,9 @@ export const probeLoop = async (signal?: AbortSignal): Promise<Probe> => {
   try {
     await using _control = await open('/dev/loop-control', 'r+')
   } catch (error) {
-    return { name, state: 'fail', found: `/dev/loop-control: ${errnoOf(error) ?? String(error)}`, fix }
+    const errno = errnoOf(error)
+    const mend = errno === 'EACCES' ? asRoot : fix
+    return { name, state: 'fail', found: `/dev/loop-control: ${errno ?? String(error)}`, fix: mend }
   }
   try {
     const { stdout } = await runCommand(['losetup', '--find'], { timeoutMs: 10_000, ...(signal ? { signal } : {}) })
@@ -109,11 +125,11 @@ export const probeUserNamespace = async (signal?: AbortSignal): Promise<Probe> =
 }
 
 /** Native twins need a binfmt_misc of their own, which a user namespace can mount since Linux 6.7. */
-export const probeBinfmt = async (folder: string, signal?: AbortSignal): Promise<Probe> => {
+export const probeBinfmt = async (signal?: AbortSignal): Promise<Probe> => {
   const name = 'private binfmt_misc'
   if (process.arch === 'arm64') return ok(name, 'not needed: arm64 programs run here as they are')
-  await using scratch = await makeScratch(folder)
-  const mount = ['mount', '-t', 'binfmt_misc', 'pibake', scratch.path]
+  // Any folder does as a mount point, in a mount namespace that is gone afterwards.
+  const mount = ['mount', '-t', 'binfmt_misc', 'pibake', import.meta.dirname]
   const reason = await attempt([...inUserNamespace, ...mount], signal ? { signal } : {})
   if (reason === undefined) return ok(name, 'packages are configured at native speed')
   return {

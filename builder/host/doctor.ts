@@ -61,7 +61,7 @@ export const examineHost = async (options: {
     probeOverlay(folder, signal),
     probeLoop(signal),
     probeUserNamespace(signal),
-    probeBinfmt(folder, signal),
+    probeBinfmt(signal),
     probeDisk(project.root),
     probeMemory(),
     ...reachable.map((address) => probeReachable(address, ask, signal)),

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf, PibakeError } from '../core/error.ts'
+import { ownerVariable, scratchOwner } from './scratch.ts'
 
-/** Marks the process without network; its value is the process id of the pibake that started it. */
+/** Environment variable that marks the process without network. */
 const marker = 'PIBAKE_OFFLINE'
 
 const program = join(import.meta.dirname, '..', 'main.ts')
@@ -17,19 +18,28 @@ export const isOffline = (env: Readonly<Record<string, string | undefined>> = pr
   env[marker] !== undefined
 
 /**
- * The command that runs `argv` in a network namespace without a route and a mount namespace of its own, both gone with
- * the process. Everything is one process in the end: each program executes the next, so the kernel's parent-death
- * signal (prctl(2), PR_SET_PDEATHSIG), which survives that, ends it together with whoever started it.
- * Without root, a user namespace gives the right to make the other two.
+ * The command that runs `argv` in a network namespace without a route, with a mount and a process namespace of its own.
+ * The process namespace ends with its first process, and takes along everything started in it, however deep. That first
+ * process ends with unshare, and unshare with whoever started it, both through the kernel's parent-death signal
+ * (prctl(2), PR_SET_PDEATHSIG). The shell between them makes sure that `parent` was still there to be watched.
+ * Without root, a user namespace gives the right to make the others.
  */
-export const offlineCommand = (argv: readonly string[], options: { isRoot: boolean }): string[] => [
+export const offlineCommand = (argv: readonly string[], options: { isRoot: boolean; parent: number }): string[] => [
   'setpriv',
   '--pdeathsig',
   'KILL',
+  'sh',
+  '-c',
+  'test -d "/proc/$0" && exec "$@"',
+  String(options.parent),
   'unshare',
   ...(options.isRoot ? [] : ['--user', '--map-current-user']),
   '--net',
+  '--pid',
+  '--fork',
+  '--kill-child=KILL',
   '--mount',
+  '--mount-proc',
   '--propagation',
   // What the host unmounts goes here too (a USB stick can be pulled); nothing mounted here shows on the host.
   'slave',
@@ -47,18 +57,22 @@ export const runOffline = async (
   options: { env?: Readonly<Record<string, string>>; program?: string } = {},
 ): Promise<number> => {
   const command = [process.execPath, ...process.execArgv, options.program ?? program, ...argv]
-  const [file = '', ...args] = offlineCommand(command, { isRoot: process.getuid?.() === 0 })
+  const [file = '', ...args] = offlineCommand(command, { isRoot: process.getuid?.() === 0, parent: process.pid })
   const child = spawn(file, args, {
     stdio: 'inherit',
     detached: true,
-    env: { ...process.env, ...options.env, [marker]: String(process.pid) },
+    env: { ...process.env, ...options.env, [marker]: '1', [ownerVariable]: await scratchOwner() },
   })
-  const listeners = passedOn.map((name) => [name, () => void child.kill(name)] as const)
+  // The whole session gets a signal: unshare itself holds back SIGINT and SIGTERM and waits for the program.
+  const send = (name: NodeJS.Signals): void => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, name)
+  }
+  const listeners = passedOn.map((name) => [name, () => send(name === 'SIGHUP' ? 'SIGTERM' : name)] as const)
   const stop = (): void => {
-    child.kill('SIGSTOP')
+    send('SIGSTOP')
     process.kill(process.pid, 'SIGSTOP')
   }
-  const goOn = (): void => void child.kill('SIGCONT')
+  const goOn = (): void => send('SIGCONT')
   for (const [name, pass] of listeners) process.on(name, pass)
   process.on('SIGTSTP', stop)
   process.on('SIGCONT', goOn)
@@ -121,14 +135,9 @@ const readNetworkFiles = (): NetworkFiles => {
 }
 
 /**
- * Hold the promise: a plain Error when this process has any interface or route but loopback, or has outlived the
- * pibake that started it. To be called first thing in the process that `runOffline` starts.
+ * Hold the promise: a plain Error when this process has any interface or route but loopback. To be called first thing in the process that `runOffline` starts.
  */
 export const assertOffline = (): void => {
   const found = waysOut(readNetworkFiles())
   if (found.length > 0) throw new Error(`this must run without network, but there is: ${found.join(', ')}`)
-  const parent = process.env[marker]
-  if (parent !== undefined && Number(parent) !== process.ppid) {
-    throw new Error('the pibake that started this process has ended')
-  }
 }

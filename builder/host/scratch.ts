@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, rmdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '../core/error.ts'
 
@@ -18,11 +18,16 @@ const startOf = async (pid: string): Promise<string | undefined> => {
   }
 }
 
-/** Make a scratch folder below `parent`. Its name says which process owns it, so that `sweepScratch` can tell. */
+/** Environment variable with the owner's name, for the process that works in a process namespace of its own. */
+export const ownerVariable = 'PIBAKE_OWNER'
+
+/** How the scratch folders of this run are marked: the process that the user started, `<pid>.<start>`. */
+export const scratchOwner = async (): Promise<string> =>
+  process.env[ownerVariable] ?? `${process.pid}.${await startOf(String(process.pid))}`
+
+/** Make a scratch folder below `parent`. Its name says whose it is, so that `sweepScratch` can tell. */
 export const makeScratch = async (parent: string): Promise<Scratch> => {
-  // Not process.pid: offline work has process ids of its own, while /proc keeps telling the host's.
-  const pid = await readlink('/proc/self')
-  const path = await makeBelow(parent, `${pid}.${await startOf(pid)}.`)
+  const path = await makeBelow(parent, `${await scratchOwner()}.`)
   return {
     path,
     [Symbol.asyncDispose]: async () => {
@@ -44,7 +49,10 @@ const makeBelow = async (parent: string, prefix: string): Promise<string> => {
   }
 }
 
-/** Remove the scratch folders below `parent` whose process has ended without doing so; returns how many there were. */
+/**
+ * Remove the scratch folders below `parent` whose owner has ended without doing so; returns how many there were. Only
+ * where /proc shows the host's processes.
+ */
 export const sweepScratch = async (parent: string): Promise<number> => {
   const names = await readdir(parent).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return []

@@ -49,10 +49,12 @@ pibake_packages_current() {
   cmp -s "$PIBAKE_HOME/package-lock.json" "$PIBAKE_HOME/node_modules/.pibake-lock.json"
 }
 
-# Run a command quietly: its output is shown only when it fails.
+# pibake_quietly head|tail COMMAND…: runs it, and shows the first or last lines of its output only when it fails.
 pibake_quietly() {
+  pibake_end=$1
+  shift
   "$@" >"$pibake_work/output" 2>&1 && return 0
-  cat "$pibake_work/output" >&2
+  "$pibake_end" -n 20 "$pibake_work/output" >&2
   return 1
 }
 
@@ -63,8 +65,8 @@ pibake_need_npm() {
   [ "$(id -u)" = 0 ] || pibake_fail 'npm is needed once, and is not installed.' 'Run `sudo apt-get install npm`, or pibake as root.'
   pibake_say 'installing npm with apt (once; about 30 MB to download)'
   {
-    pibake_quietly env DEBIAN_FRONTEND=noninteractive apt-get -q update &&
-      pibake_quietly env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends npm ca-certificates
+    pibake_quietly tail env DEBIAN_FRONTEND=noninteractive apt-get -q update &&
+      pibake_quietly tail env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends npm ca-certificates
   } || pibake_fail 'apt could not install npm.' 'See what apt says above; it needs a reachable Debian mirror.'
 }
 
@@ -84,7 +86,7 @@ pibake_bring_node() {
   pibake_say "downloading Node.js $pibake_version (once; about $pibake_megabytes MB)"
   network='Check that the npm registry is reachable (`npm ping`), then run the same command again.'
   mkdir "$pibake_work/pack" "$pibake_work/unpacked"
-  (cd "$pibake_work/pack" && pibake_quietly npm pack --ignore-scripts --loglevel=error "$package@$pibake_version") ||
+  (cd "$pibake_work/pack" && pibake_quietly head npm pack --ignore-scripts --loglevel=error "$package@$pibake_version") ||
     pibake_fail "npm could not download \`$package@$pibake_version\`." "$network"
   tarball=$pibake_work/pack/$package-$pibake_version.tgz
   digest=$(sha512sum <"$tarball") || pibake_fail "npm left no \`$package\`." "$network"
@@ -107,7 +109,7 @@ pibake_bring_packages() {
   done
   (
     cd "$pibake_work/packages" &&
-      pibake_quietly npm ci --ignore-scripts --no-audit --no-fund --engine-strict=false --loglevel=error
+      pibake_quietly head npm ci --ignore-scripts --no-audit --no-fund --engine-strict=false --loglevel=error
   ) || pibake_fail 'npm could not install the dependencies.' \
     'See what npm says above. Check that the npm registry is reachable (`npm ping`), then run the same command again.'
   cp "$PIBAKE_HOME/package-lock.json" "$pibake_work/packages/node_modules/.pibake-lock.json"

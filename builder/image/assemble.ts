@@ -5,9 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sha256 } from '../core/digest.ts'
 import { errnoOf, PibakeError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
+import { unfinishedFolder } from '../core/project.ts'
 import { formatBytes } from '../core/size.ts'
 import type { Tools } from '../host/sandbox.ts'
-import { makeScratch, sweepScratch } from '../host/scratch.ts'
+import { makeScratch } from '../host/scratch.ts'
 import { digestImage, renderBmap } from './bmap.ts'
 import { listBoot, writeBoot } from './boot.ts'
 import { blockBytes, type FileSystemSize, fitFileSystem, measureTree } from './measure.ts'
@@ -158,9 +159,7 @@ export const assembleImage = async (options: AssembleOptions): Promise<Assembled
   let size = fitFileSystem(tree, options.marginMiB)
   const contentBytes = tree.blocks * blockBytes + listBoot(join(root, 'boot/firmware')).sizeBytes
   await mkdir(folder, { recursive: true })
-  const unfinished = join(folder, '.unfinished')
-  await sweepScratch(unfinished)
-  await using scratch = await makeScratch(unfinished)
+  await using scratch = await makeScratch(join(folder, unfinishedFolder))
   const temporary = join(scratch.path, name)
   const parts = { bmap: `${temporary}.bmap`, sha256: `${temporary}.sha256` }
   await checkSpace(folder, Math.ceil(contentBytes * 1.02) + (64 << 20))

@@ -20,9 +20,13 @@ export const createTerminalSink = (options: { stream: WriteStream; paint: Paint;
   let state = emptyView
 
   const draw = (): void => {
+    if (state.running.length === 0) {
+      live.clear()
+      return
+    }
     // One column is left free: some terminals wrap as soon as the last one is filled.
-    const width = Math.max(20, (stream.columns ?? 80) - 1)
-    const height = Math.max(3, (stream.rows ?? 24) - 1)
+    const width = Math.max(20, (stream.columns || 80) - 1)
+    const height = Math.max(3, (stream.rows || 24) - 1)
     live(renderLive(state, { width, nowMs: nowMs(), paint }).slice(-height).join('\n'))
   }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hashFile } from '../core/digest.ts'
@@ -15,7 +16,7 @@ export const buildDispatcher = async (tools: Tools, state: string, signal?: Abor
   const program = join(folder, digest)
   if (await stat(program).catch(() => undefined)) return program
   await mkdir(folder, { recursive: true })
-  const partial = `${program}.${process.pid}`
+  const partial = `${program}.${randomUUID()}`
   await runTool(tools, ['tcc', '-static', '-nostdlib', '-o', partial, source], {
     readOnly: [source],
     writable: [folder],

@@ -53,8 +53,8 @@ test(
 test(
   'a misspelt global option',
   fails,
-  'stages --jsno',
-  '`jsno` is no option or argument of `stages`.',
+  'stages --jso',
+  '`jso` is no option or argument of `stages`.',
   'Did you mean `--json`? See `pibake stages --help`.',
 )
 test(

@@ -40,7 +40,7 @@ export const createTapSummary = (options: {
       if (title !== undefined) verdict(not === undefined, title, directive)
       else if (status !== undefined) exit = status
       else if (/^(?:TAP version|1\.\.|# (?:tests|pass|skip|fail|todo) )/.test(line) || line === '') isFailure = false
-      else if (isFailure || !/^(?:#| {2})/.test(line) || (verbose && line.startsWith('#'))) say(`  ${line}`)
+      else if (isFailure || !/^(?:#| {2})/.test(line) || (verbose && line.startsWith('#   '))) say(`  ${line}`)
     },
     end() {
       status('')
