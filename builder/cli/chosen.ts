@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { PibakeError } from '../core/error.ts'
-import { openTree, toolsSuite } from '../lock/trees.ts'
+import { toolsSuite } from '../host/tools-packages.ts'
+import { openTree } from '../lock/trees.ts'
 import type { Context } from './context.ts'
 
 /** The option that names a profile, for all commands that need one. */

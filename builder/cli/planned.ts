@@ -1,9 +1,9 @@
 import { type BakePlan, planBake } from '../bake/prepare.ts'
 import { PibakeError } from '../core/error.ts'
 import { hostArchitecture } from '../host/architecture.ts'
+import { toolsSuite } from '../host/tools-packages.ts'
 import { readBaseStatus } from '../image/status.ts'
 import { readToolsLock, toolsLockPath } from '../lock/file.ts'
-import { toolsSuite } from '../lock/trees.ts'
 import { openTools } from './chosen.ts'
 import type { Context } from './context.ts'
 

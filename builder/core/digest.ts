@@ -31,7 +31,7 @@ export const hashFile = async (path: string, options: { signal?: AbortSignal } =
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
 /** JSON with object keys sorted, so that equal values have equal text. */
-export const canonicalJson = (value: Json): string =>
+const canonicalJson = (value: Json): string =>
   JSON.stringify(value, (_key, item: unknown) =>
     item !== null && typeof item === 'object' && !Array.isArray(item)
       ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))

@@ -4,7 +4,7 @@ import type { Project } from '../core/project.ts'
 import { hostArchitecture } from '../host/architecture.ts'
 import type { Tools } from '../host/sandbox.ts'
 import { makeScratch } from '../host/scratch.ts'
-import { toolPackages, twinPackages } from '../host/tools-packages.ts'
+import { toolPackages, toolsSuite, twinPackages } from '../host/tools-packages.ts'
 import { readBaseStatus } from '../image/status.ts'
 import {
   formatLock,
@@ -18,7 +18,7 @@ import {
 import { profileRequest } from '../lock/profile-request.ts'
 import type { Lock } from '../lock/schema.ts'
 import { openToolsTree } from '../lock/tools-tree.ts'
-import { needsTwinTree, toolsSuite, treePath } from '../lock/trees.ts'
+import { needsTwinTree, treePath } from '../lock/trees.ts'
 import { resolveProfile } from '../profile/resolve.ts'
 import { fetchArtifacts } from './artifact.ts'
 import { openDebianSource } from './debian-source.ts'

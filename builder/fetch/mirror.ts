@@ -39,7 +39,7 @@ const sourcesOf = (stanza: Stanza): AptSource[] => {
 }
 
 /** All entries of apt's configuration below `folder` (normally `/etc/apt`), in apt's own order. */
-export const readAptSources = async (folder: string): Promise<AptSource[]> => {
+const readAptSources = async (folder: string): Promise<AptSource[]> => {
   const sources = parseOneLineSources(await readIfPresent(join(folder, 'sources.list')))
   for (const name of (await listIfPresent(join(folder, 'sources.list.d'))).sort()) {
     const path = join(folder, 'sources.list.d', name)

@@ -16,7 +16,7 @@ export interface CommandOptions {
 }
 
 /** A command line that can be pasted into a shell. */
-export const quoteCommand = (argv: readonly string[]): string =>
+const quoteCommand = (argv: readonly string[]): string =>
   argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ')
 
 const execaOptions = (options: CommandOptions) =>

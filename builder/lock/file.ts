@@ -99,7 +99,7 @@ export const formatLock = (lock: Lock): string =>
   } satisfies Lock)
 
 /** The lock of a tools tree as text. */
-export const formatToolsLock = (lock: ToolsLock): string =>
+const formatToolsLock = (lock: ToolsLock): string =>
   toText({
     version: lock.version,
     suite: lock.suite,

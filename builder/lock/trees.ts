@@ -5,13 +5,11 @@ import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { hostArchitecture } from '../host/architecture.ts'
 import type { Tools } from '../host/sandbox.ts'
+import { toolsSuite } from '../host/tools-packages.ts'
 import { isTreeCurrent, treeKey } from '../host/tree.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
 import { readToolsLock, toolsLockPath } from './file.ts'
 import { openToolsTree } from './tools-tree.ts'
-
-/** The Debian release that the tools come from. */
-export const toolsSuite = 'trixie'
 
 /** Where the tree of a suite is unpacked on this machine. */
 export const treePath = (project: Project, suite: string): string =>

@@ -13,7 +13,7 @@ export const renderJsonSchemas = (): Record<string, string> => ({
 })
 
 /** Write the JSON Schemas into `folder`; `node builder/profile/json-schema.ts` writes the checkout's own. */
-export const writeJsonSchemas = async (folder: string): Promise<void> => {
+const writeJsonSchemas = async (folder: string): Promise<void> => {
   await mkdir(folder, { recursive: true })
   for (const [name, text] of Object.entries(renderJsonSchemas())) await writeFile(join(folder, name), text)
 }

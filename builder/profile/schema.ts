@@ -171,12 +171,9 @@ export const profileFileSchema = z
 export type StageFile = z.output<typeof stageFileSchema>
 export type ProfileFile = z.output<typeof profileFileSchema>
 
-export type Check = StageFile['checks'][number]
 export type Setting = StageFile['settings'][string]
 export type SettingValue = Setting['default']
 export type StageSettings = Readonly<Record<string, SettingValue>>
-export type Artifact = StageFile['artifacts'][number]
-export type Portal = NonNullable<StageFile['portal']>
 export type Suite = NonNullable<ProfileFile['suite']>
 
 /** A stage on disk: its `stage.yaml` and where its folders are. */

@@ -25,7 +25,7 @@ export interface TargetRoot {
 }
 
 /** Where the target root is mounted in the sandbox that `runInRoot` makes. */
-export const targetPath = '/target'
+const targetPath = '/target'
 
 const inside = join(import.meta.dirname, 'inside.sh')
 const enter = join(import.meta.dirname, 'enter.sh')

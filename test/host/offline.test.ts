@@ -23,17 +23,18 @@ test('an IPv6 route', finds, { ipv6Route: loopbackRoute + loopbackRoute.replace(
 ])
 
 test('the command ends with its parent and has namespaces of its own', (t) => {
-  const command = offlineCommand(['node', 'main.ts', '--profile', 'a b'], { isRoot: true })
+  const command = offlineCommand(['node', 'main.ts', '--profile', 'a b'], { isRoot: true, parent: 12 })
   t.deepEqual(command, [
-    ...['setpriv', '--pdeathsig', 'KILL'],
-    ...['unshare', '--net', '--pid', '--fork', '--kill-child=KILL', '--mount', '--propagation', 'slave', '--'],
+    ...['setpriv', '--pdeathsig', 'KILL', 'sh', '-c', 'test -d "/proc/$0" && exec "$@"', '12'],
+    ...['unshare', '--net', '--pid', '--fork', '--kill-child=KILL', '--mount', '--mount-proc'],
+    ...['--propagation', 'slave', '--'],
     ...['node', 'main.ts', '--profile', 'a b'],
   ])
-  const unprivileged = offlineCommand(['node'], { isRoot: false })
+  const unprivileged = offlineCommand(['node'], { isRoot: false, parent: 12 })
   t.true(unprivileged.includes('--map-current-user'))
 })
 
 test('a process knows that it was started to run without network', (t) => {
-  t.true(isOffline({ PIBAKE_OFFLINE: '12' }))
+  t.true(isOffline({ PIBAKE_OFFLINE: '1' }))
   t.false(isOffline({}))
 })

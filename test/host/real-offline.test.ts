@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { access, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,9 +32,15 @@ const until = async (condition: () => Promise<boolean>): Promise<boolean> => {
   return false
 }
 
+/** The host's process id of the child: the one process of the kind that has pid 1 in a namespace of its own. */
 const childPid = async (notes: string): Promise<number> => {
   await until(async () => (await linesOf(notes)).length > 0)
-  return Number((await linesOf(notes))[0]?.replace('ready ', ''))
+  for (const name of await readdir('/proc')) {
+    const commandLine = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')
+    if (!commandLine.includes('offline-child.ts') || !commandLine.includes(notes)) continue
+    if (/^NSpid:\s+\d+\s+1$/m.test(await readFile(`/proc/${name}/status`, 'utf8').catch(() => ''))) return Number(name)
+  }
+  throw new Error('the child is not there')
 }
 
 const isAlive = (pid: number): Promise<boolean> =>
