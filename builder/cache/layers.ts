@@ -2,7 +2,8 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { join } from 'node:path'
 import type { Sha256 } from '../core/digest.ts'
 import { errnoOf, PibakeError } from '../core/error.ts'
-import { runTool, type Tools } from '../host/sandbox.ts'
+import { digestFolder } from '../host/digest-folder.ts'
+import type { Tools } from '../host/sandbox.ts'
 
 /** What is recorded of a sealed layer. */
 export interface LayerRecord {
@@ -32,18 +33,6 @@ export const readLayer = async (cache: string, key: Sha256): Promise<LayerRecord
   }
 }
 
-const digestScript = join(import.meta.dirname, 'digest-layer.sh')
-
-const digestLayer = async (tools: Tools, root: string, signal?: AbortSignal): Promise<Sha256> => {
-  const { stdout } = await runTool(tools, ['bash', digestScript, root], {
-    readOnly: [root, digestScript],
-    // overlayfs's own attributes (whiteouts of folders) are only shown to the administrator.
-    privileged: true,
-    ...(signal ? { signal } : {}),
-  })
-  return stdout.slice(0, 64) as Sha256
-}
-
 /**
  * Seal a finished upper folder as the layer of `key`: it is moved into the cache together with its record, whole or not
  * at all. When another bake has sealed the same key meanwhile, its layer stays and this one is dropped.
@@ -59,7 +48,11 @@ export const sealLayer = async (options: {
 }): Promise<LayerRecord> => {
   const { tools, cache, folder, key, step, signal } = options
   await rm(join(folder, 'work'), { recursive: true, force: true })
-  const record: LayerRecord = { key, step, digest: await digestLayer(tools, join(folder, 'upper'), signal) }
+  const record: LayerRecord = {
+    key,
+    step,
+    digest: await digestFolder(tools, join(folder, 'upper'), signal ? { signal } : {}),
+  }
   await writeFile(join(folder, recordName), `${JSON.stringify(record, null, 2)}\n`)
   await mkdir(join(cache, 'layers'), { recursive: true })
   try {
@@ -81,7 +74,7 @@ export const verifyLayer = async (
   record: LayerRecord,
   signal?: AbortSignal,
 ): Promise<void> => {
-  const digest = await digestLayer(tools, layerRoot(cache, record.key), signal)
+  const digest = await digestFolder(tools, layerRoot(cache, record.key), signal ? { signal } : {})
   if (digest === record.digest) return
   await rm(layerFolder(cache, record.key), { recursive: true, force: true })
   throw corrupt(cache, record.key, `the layer of step \`${record.step}\``)

@@ -108,7 +108,7 @@ const fetchTree = async (
   return openToolsTree({
     lock,
     destination: treePath(project, suite),
-    blobPath: openBlobs(project.cache).blobPath,
+    blobs: openBlobs(project.cache),
     ...(tools ? { tools } : {}),
     emit,
     signal,

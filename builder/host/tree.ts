@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { z } from 'zod'
 import { hashJson, type Sha256 } from '../core/digest.ts'
 import { errnoOf } from '../core/error.ts'
 import { type Emit, runStep } from '../core/event.ts'
+import { digestFolder } from './digest-folder.ts'
 import { extractFirst, extractWithTree } from './extract.ts'
 import type { Tools } from './sandbox.ts'
 import { writeTreeSettings } from './tree-settings.ts'
@@ -24,18 +26,41 @@ export type TreePackages = Readonly<Record<string, { version: string; files: rea
 const stampName = '.pibake-tree.json'
 const packagesName = '.pibake-packages.json'
 
+const stampSchema = z.object({ key: z.string(), digest: z.string() })
+
 /** Changes whenever trees are laid out in another way, so that older ones count as stale. */
-const layout = 1
+const layout = 2
 
 /** What a tree of these packages is stamped with. */
 export const treeKey = (debs: readonly { name: string; sha256: Sha256 }[]): Sha256 =>
   hashJson({ layout, debs: debs.map(({ name, sha256 }) => `${name} ${sha256}`).sort() })
 
-/** Whether `destination` holds a whole tree with this key. */
-export const isTreeCurrent = async (destination: string, key: Sha256): Promise<boolean> => {
-  const stamp = await readJson(join(destination, stampName))
-  return typeof stamp === 'object' && stamp !== null && 'key' in stamp && stamp.key === key
+const readStamp = async (destination: string): Promise<z.infer<typeof stampSchema> | undefined> =>
+  stampSchema.safeParse(await readJson(join(destination, stampName))).data
+
+/** Whether `destination` was unpacked from these packages; nothing else of it is read. */
+export const isTreeCurrent = async (destination: string, key: Sha256): Promise<boolean> =>
+  (await readStamp(destination))?.key === key
+
+/**
+ * What is at `destination`: a whole tree with this key, another one or none, or one that is no longer what was unpacked.
+ * Reads all of it.
+ */
+export const inspectTree = async (
+  destination: string,
+  key: Sha256,
+  signal?: AbortSignal,
+): Promise<'current' | 'other' | 'damaged'> => {
+  const stamp = await readStamp(destination)
+  if (stamp?.key !== key) return 'other'
+  // A tree too damaged to run its own tar is damaged as well.
+  const digest = await digestTree(destination, signal).catch(() => undefined)
+  signal?.throwIfAborted()
+  return digest === stamp.digest ? 'current' : 'damaged'
 }
+
+const digestTree = (root: string, signal?: AbortSignal): Promise<Sha256> =>
+  digestFolder({ root }, root, { exclude: [stampName], ...(signal ? { signal } : {}) })
 
 /** The packages of an unpacked tree with their files; empty for a tree that pibake has not made. */
 export const readTreePackages = async (root: string): Promise<TreePackages> =>
@@ -84,11 +109,10 @@ export const unpackTree = async (options: UnpackOptions): Promise<Tools> => {
       const packages = await unpackAll(root, tools, { ...options, id })
       await writeTreeSettings(root)
       await writeFile(join(root, packagesName), JSON.stringify(packages))
-      const versions = Object.fromEntries(options.debs.map(({ name, version }) => [name, version]))
-      await writeFile(
-        join(root, stampName),
-        JSON.stringify({ key: treeKey(options.debs), packages: versions }, null, 2),
-      )
+      // The folder's own time is part of the digest, so the file is there before that is taken.
+      await writeFile(join(root, stampName), '')
+      const digest = await digestFolder(tools, root, { exclude: [stampName] })
+      await writeFile(join(root, stampName), JSON.stringify({ key: treeKey(options.debs), digest }))
       await replaceFolder(root, destination, treeKey(options.debs))
     } finally {
       await rm(work, { recursive: true, force: true })

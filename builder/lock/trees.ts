@@ -6,7 +6,6 @@ import type { Project } from '../core/project.ts'
 import { hostArchitecture } from '../host/architecture.ts'
 import type { Tools } from '../host/sandbox.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
-import { isTreeCurrent, treeKey } from '../host/tree.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
 import { readToolsLock, toolsLockPath } from './file.ts'
 import { openToolsTree } from './tools-tree.ts'
@@ -20,8 +19,7 @@ export const needsTwinTree = ({ suite, architecture }: Pick<ResolvedProfile, 'su
   suite !== toolsSuite && architecture !== hostArchitecture()
 
 /**
- * The tree of a suite, from the lock and the cache alone: as it is when it was unpacked before, otherwise verified and
- * unpacked. Throws `MISSING_OFFLINE` when it was never fetched, `CACHE_CORRUPT` for a damaged package.
+ * The tree of a suite, from the lock and the cache alone: see `openToolsTree`. Throws `MISSING_OFFLINE` when it was never fetched, `CACHE_CORRUPT` for a damaged package.
  */
 export const openTree = async (options: {
   project: Project
@@ -37,20 +35,10 @@ export const openTree = async (options: {
       hint: 'Run `pibake fetch` once with a network.',
     })
   }
-  const destination = treePath(project, suite)
-  const blobs = openBlobs(project.cache)
-  if (!(await isTreeCurrent(destination, treeKey(lock.debs)))) {
-    const wanted = lock.debs.map(({ sha256, sizeBytes, name, version }) => ({
-      sha256,
-      sizeBytes,
-      label: `${name} ${version}`,
-    }))
-    await blobs.verifyBlobs(wanted, { signal })
-  }
   return openToolsTree({
     lock,
-    destination,
-    blobPath: blobs.blobPath,
+    destination: treePath(project, suite),
+    blobs: openBlobs(project.cache),
     ...(options.tools ? { tools: options.tools } : {}),
     emit,
     signal,

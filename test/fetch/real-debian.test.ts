@@ -1,4 +1,4 @@
-import { lstat, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { lstat, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -10,7 +10,7 @@ import { fetchTools } from '../../builder/fetch/tools.ts'
 import { hostArchitecture } from '../../builder/host/architecture.ts'
 import { runTool } from '../../builder/host/sandbox.ts'
 import { firstPackages } from '../../builder/host/tools-packages.ts'
-import { isTreeCurrent, readTreePackages, treeKey } from '../../builder/host/tree.ts'
+import { inspectTree, isTreeCurrent, readTreePackages, treeKey } from '../../builder/host/tree.ts'
 import type { DebianRequest } from '../../builder/lock/request.ts'
 import { openToolsTree } from '../../builder/lock/tools-tree.ts'
 import { realMirror } from '../support/mirror.ts'
@@ -40,7 +40,7 @@ const destination = join(folder, 'tree')
 
 const fetchTree = async () => {
   const { lock } = await fetchTools({ ...context, request, lock: undefined })
-  const tools = await openToolsTree({ lock, destination, blobPath: blobs.blobPath, emit })
+  const tools = await openToolsTree({ lock, destination, blobs, emit })
   return { lock, tools }
 }
 
@@ -62,6 +62,13 @@ real(`a tools tree unpacks itself and runs${why}`, async (t) => {
     t.is((await stat(join(destination, 'usr/bin/passwd'))).uid, 0)
     t.is((await stat(join(destination, 'usr/bin/chage'))).gid, 42)
   }
+  const program = join(destination, 'usr/bin/mawk')
+  const bytes = await readFile(program)
+  bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1
+  await writeFile(program, bytes)
+  t.is(await inspectTree(destination, treeKey(lock.debs)), 'damaged')
+  await openToolsTree({ lock, destination, blobs, emit })
+  t.is(await inspectTree(destination, treeKey(lock.debs)), 'current')
 })
 
 real(`a tree that is there is not unpacked again; a tree can unpack another${why}`, async (t) => {
@@ -75,7 +82,7 @@ real(`a tree that is there is not unpacked again; a tree can unpack another${why
   await openToolsTree({
     lock: { ...lock, debs, first: [] },
     destination: second,
-    blobPath: blobs.blobPath,
+    blobs,
     tools,
     emit,
   })

@@ -19,7 +19,7 @@ test('a tree is current only with its own stamp', async (t) => {
   const key = treeKey([a])
   t.false(await isTreeCurrent(join(root, 'absent'), key))
   t.false(await isTreeCurrent(root, key))
-  await writeFile(join(root, '.pibake-tree.json'), JSON.stringify({ key, packages: {} }))
+  await writeFile(join(root, '.pibake-tree.json'), JSON.stringify({ key, digest: key }))
   t.true(await isTreeCurrent(root, key))
   t.false(await isTreeCurrent(root, treeKey([b])))
   await writeFile(join(root, '.pibake-tree.json'), '{"key":')

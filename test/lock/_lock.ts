@@ -8,7 +8,7 @@ export const deb = (name: string, version = '1'): LockedDeb => ({
   architecture: 'arm64',
   path: `pool/main/${name}_${version}_arm64.deb`,
   archive: 'main',
-  sizeBytes: 10,
+  sizeBytes: 3,
   sha256: hashBytes(`${name} ${version}`),
 })
 
