@@ -21,6 +21,11 @@ export const fetch = defineCommand({
     ...profileOption,
     tools: { type: 'boolean', default: false, describe: 'Only the tools that pibake itself runs' },
     ...fetchOptions,
+    'accept-expired': {
+      type: 'boolean',
+      default: false,
+      describe: 'Take package lists of a mirror that is no longer updated; they still have to be signed',
+    },
     refresh: { type: 'boolean', default: false, describe: 'Lock anew what the mirror has today' },
   },
   positionals: {},
@@ -29,7 +34,10 @@ export const fetch = defineCommand({
     ['$0 fetch --profile pub --refresh', 'The newest versions; prints what changes'],
     ['$0 fetch --tools', 'Enough to boot and test a finished image'],
   ],
-  async run({ profile: named, tools, mirror, frozen, refresh }, { project, emit, signal, options }) {
+  async run(
+    { profile: named, tools, mirror, frozen, refresh, 'accept-expired': acceptExpired },
+    { project, emit, signal, options },
+  ) {
     if (options.offline) {
       throw new PibakeError('USAGE', '`fetch` needs the network.', { hint: 'Leave `--offline` away.' })
     }
@@ -38,6 +46,7 @@ export const fetch = defineCommand({
       project,
       frozen,
       refresh,
+      acceptExpired,
       emit,
       signal,
       ...(tools ? {} : { profile: chosenProfile(named) }),

@@ -35,6 +35,8 @@ export interface FetchOptions {
   mirror?: string
   /** Fail instead of locking anything anew. */
   frozen?: boolean
+  /** Take package lists whose Valid-Until has passed. */
+  acceptExpired?: boolean
   /** Lock anew what the mirror has today. */
   refresh?: boolean
   emit: Emit
@@ -59,6 +61,7 @@ export const fetchAll = async (options: FetchOptions): Promise<{ lock: Lock | un
     now: new Date(),
     frozen: options.frozen ?? false,
     refresh: options.refresh ?? false,
+    acceptExpired: options.acceptExpired ?? false,
     emit,
     signal,
   }

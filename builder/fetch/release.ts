@@ -60,7 +60,7 @@ export const verifyRelease = async (
   }
   if (release.validUntil && release.validUntil < options.now && options.acceptExpired !== true) {
     throw invalid(options.name, `it was valid until ${release.validUntil.toISOString()}`, {
-      hint: 'Use a mirror that is up to date (`--mirror`), and check the clock of this machine.',
+      hint: 'Check the clock of this machine, or name a mirror that is up to date (`--mirror`); `pibake fetch --accept-expired` takes it as it is.',
     })
   }
   return release
