@@ -29,7 +29,7 @@ interface Screen {
 const record = async (): Promise<Screen[]> => {
   const socket = `pibake-record-${process.pid}`
   const tmux = (...args: string[]): string => execFileSync('tmux', ['-L', socket, ...args], { encoding: 'utf8' })
-  const shell = ['env', '-i', `PATH=${process.env.PATH}`, `HOME=${process.env.HOME}`, 'LANG=C.UTF-8', 'PS1=# ', 'sh']
+  const shell = ['env', 'LANG=C.UTF-8', 'PS1=# ', 'sh']
   tmux('-f', '/dev/null', 'new-session', '-d', '-x', `${columns}`, '-y', `${rows}`, '-c', checkout, ...shell)
   try {
     tmux('set', '-g', 'status', 'off')
@@ -160,9 +160,13 @@ const animate = (count: number): string => {
   return `.s{opacity:0}.last{opacity:1}\n@media (prefers-reduced-motion:no-preference){\n${frames.join('\n')}\n}`
 }
 
+/** How many rows of the terminal any of the screens fills. */
+const usedRows = (screens: readonly Screen[]): number =>
+  Math.max(...screens.map(({ text }) => plain(text).trimEnd().split('\n').length))
+
 const drawPicture = (screens: readonly Screen[]): string => {
   const width = Math.ceil(columns * letterWidth + 2 * padding)
-  const height = barHeight + padding + rows * lineHeight + 4
+  const height = barHeight + padding + usedRows(screens) * lineHeight + 4
   const groups = screens.map(
     ({ text }, index) =>
       `<g id="s${index}" class="s${index === screens.length - 1 ? ' last' : ''}">\n${drawScreen(text)}\n</g>`,

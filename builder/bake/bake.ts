@@ -14,7 +14,7 @@ import type { PlannedStep } from '../plan/plan.ts'
 import { installPackages } from '../root/apt.ts'
 import { runInRoot } from '../root/root.ts'
 import { assertInstalled, bakeBase, versionsOf } from './base.ts'
-import { rememberImage, rememberStep } from './history.ts'
+import { imagePath, rememberImage, rememberStep } from './history.ts'
 import { describeDebs, type Kitchen, verifyDebs } from './kitchen.ts'
 import { bakeLayer, scaffoldLayer } from './layer.ts'
 import { stagePackage } from './stage-package.ts'
@@ -99,6 +99,7 @@ export const bakePlan = async (
   const image = steps.at(-1)
   const finalise = steps.at(-2)
   if (image === undefined || finalise === undefined) throw new Error('a plan ends with finalise and image')
+  const path = imagePath(project, profile.name)
   const started = performance.now()
   const result = await runStep(emit, startOf(image), async () => {
     if (profile.stages.some(({ stage }) => stage.name === mirrorStage))
@@ -111,7 +112,7 @@ export const bakePlan = async (
     return await assembleImage({
       tools,
       root: view.path,
-      destination: join(project.images, `${profile.name}.img`),
+      destination: path,
       ...identityOf(finalise.key),
       bootMiB: profile.image.bootMiB,
       marginMiB: profile.image.marginMiB,
@@ -121,9 +122,8 @@ export const bakePlan = async (
       signal,
     })
   })
-  const path = join(project.images, `${profile.name}.img`)
   await rememberStep(project, profile.name, image, performance.now() - started)
-  await rememberImage(project, profile.name, { key: image.key, path, sha256: result.sha256 })
+  await rememberImage(project, profile.name, { key: image.key, sha256: result.sha256 })
   return { path, ...result }
 }
 

@@ -8,7 +8,6 @@ import type { History, KeyedStep } from '../plan/plan.ts'
 /** The image that the last bake of a profile wrote, and how to tell that it is still the same file. */
 export interface ImageRecord {
   key: Sha256
-  path: string
   sha256: Sha256
 }
 
@@ -16,6 +15,9 @@ interface Memory {
   steps: History
   image?: ImageRecord & { sizeBytes: number; mtimeMs: number }
 }
+
+/** Where the image of a profile is written. */
+export const imagePath = (project: Project, profile: string): string => join(project.images, `${profile}.img`)
 
 const memoryPath = (project: Project, profile: string): string => join(project.state, 'history', `${profile}.json`)
 
@@ -55,7 +57,7 @@ export const rememberStep = async (
 
 export const rememberImage = async (project: Project, profile: string, image: ImageRecord): Promise<void> => {
   const memory = await readMemory(project, profile)
-  const { size, mtimeMs } = await stat(image.path)
+  const { size, mtimeMs } = await stat(imagePath(project, profile))
   await writeMemory(project, profile, { ...memory, image: { ...image, sizeBytes: size, mtimeMs } })
 }
 
@@ -63,7 +65,7 @@ export const rememberImage = async (project: Project, profile: string, image: Im
 export const currentImage = async (project: Project, profile: string): Promise<ImageRecord | undefined> => {
   const { image } = await readMemory(project, profile)
   if (!image || !isSha256(image.key)) return undefined
-  const status = await stat(image.path).catch(() => undefined)
+  const status = await stat(imagePath(project, profile)).catch(() => undefined)
   if (status?.size !== image.sizeBytes || status.mtimeMs !== image.mtimeMs) return undefined
   return image
 }

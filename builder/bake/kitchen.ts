@@ -6,6 +6,7 @@ import { hashJson } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { debFileName, type RepositoryDeb, scanPackages, stanzasByFile } from '../deb/repository.ts'
+import type { Emulation } from '../host/emulation.ts'
 import type { Tools } from '../host/sandbox.ts'
 import type { Lock, LockedDeb } from '../lock/schema.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
@@ -17,6 +18,8 @@ export interface Kitchen {
   lock: Lock
   blobs: Blobs
   tools: Tools
+  /** How programs of the target are started; undefined where the host runs them itself. */
+  emulation: Emulation | undefined
   /** The tree that native twins come from; undefined bakes under qemu alone. */
   native: Tools | undefined
   /** Folder for this run's intermediate files, on the cache's file system. */

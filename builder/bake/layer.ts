@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { layerRoot, sealLayer } from '../cache/layers.ts'
 import { PibakeError } from '../core/error.ts'
 import { type RepositoryDeb, writeFlatRepository } from '../deb/repository.ts'
-import { hostArchitecture } from '../host/architecture.ts'
 import type { KeyedStep } from '../plan/plan.ts'
 import { buildDispatcher } from '../root/dispatcher.ts'
 import { type TargetRoot, writeScaffold } from '../root/root.ts'
@@ -15,7 +14,7 @@ import type { Kitchen } from './kitchen.ts'
 export const scaffoldLayer = async (kitchen: Kitchen): Promise<string> => {
   const folder = join(kitchen.scratch, 'scaffold')
   await mkdir(folder, { recursive: true })
-  await writeScaffold(folder, hostArchitecture() !== kitchen.profile.architecture)
+  await writeScaffold(folder, kitchen.emulation !== undefined)
   return folder
 }
 
@@ -42,11 +41,11 @@ export const bakeLayer = async (
   await mkdir(join(layer, 'upper'), { recursive: true, mode: 0o755 })
   await mkdir(join(inside, 'native'), { recursive: true })
   await writeFlatRepository(join(inside, 'repo'), debs)
-  const foreign = hostArchitecture() !== profile.architecture
-  if (foreign) {
+  const dispatched = kitchen.emulation === 'private'
+  if (dispatched) {
     await copyFile(join(tools.root, 'usr/bin/qemu-aarch64'), join(inside, 'qemu'), constants.COPYFILE_FICLONE)
   }
-  if (foreign && native) {
+  if (dispatched && native) {
     const twins = { native, architecture: profile.architecture, target: packages, destination: join(inside, 'native') }
     emit({ type: 'debug', message: 'native twins', fields: { step: step.id, count: await layTwins(twins) } })
   }
@@ -57,7 +56,7 @@ export const bakeLayer = async (
     lower,
     layer,
     inside,
-    dispatcher: foreign ? await buildDispatcher(tools, project.state, signal) : undefined,
+    dispatcher: dispatched ? await buildDispatcher(tools, project.state, signal) : undefined,
     timeSeconds,
   }
   const onLine = (line: string): void => emit({ type: 'output', id: step.id, line })

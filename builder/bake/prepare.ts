@@ -13,7 +13,7 @@ import { needsTwinTree } from '../lock/trees.ts'
 import { keySteps, type PlannedStep, planSteps } from '../plan/plan.ts'
 import { resolveProfile } from '../profile/resolve.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
-import { currentImage, type ImageRecord, readHistory } from './history.ts'
+import { currentImage, imagePath, readHistory } from './history.ts'
 import { bakeSteps } from './steps.ts'
 
 /** Something that the lock names and the cache lacks. */
@@ -29,7 +29,7 @@ export interface BakePlan {
   lock: Lock
   steps: PlannedStep[]
   /** The finished image when nothing has changed since it was written. */
-  image: ImageRecord | undefined
+  image: { path: string; sha256: Sha256 } | undefined
   /** What has to be fetched before any step can run; empty when nothing runs. */
   missing: MissingItem[]
 }
@@ -62,7 +62,10 @@ export const planBake = async (
     profile,
     lock,
     steps,
-    image: image && image.key === keyed.at(-1)?.key ? image : undefined,
+    image:
+      image && image.key === keyed.at(-1)?.key
+        ? { path: imagePath(project, profile.name), sha256: image.sha256 }
+        : undefined,
     missing: runs ? await findMissing(project, profile, lock) : [],
   }
 }

@@ -1,14 +1,19 @@
+import { join } from 'node:path'
 import { openBlobs } from '../cache/blobs.ts'
 import type { Sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { hostArchitecture } from '../host/architecture.ts'
+import { findEmulation } from '../host/emulation.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
 import { readBaseStatus } from '../image/status.ts'
 import { needsTwinTree, openTree } from '../lock/trees.ts'
 import { bakePlan } from './bake.ts'
 import { assertComplete, planBake } from './prepare.ts'
+
+const slowKernel =
+  'This kernel has no private binfmt_misc (Linux 6.7 or newer has): everything runs under emulation, about 15 times slower.'
 
 export interface BakeOptions {
   project: Project
@@ -43,6 +48,8 @@ export const bakeProfile = async (options: BakeOptions): Promise<BakeResult> => 
   const foreign = profile.architecture !== hostArchitecture()
   const native = needsTwinTree(profile) ? await openTree({ project, suite: profile.suite, tools, emit, signal }) : tools
   await using scratch = await makeScratch(project.work)
+  const emulation = foreign ? await findEmulation(tools, join(scratch.path, 'binfmt'), signal) : undefined
+  if (emulation === 'host') emit({ type: 'notice', level: 'warn', message: slowKernel })
   const baked = await bakePlan(
     {
       project,
@@ -50,7 +57,8 @@ export const bakeProfile = async (options: BakeOptions): Promise<BakeResult> => 
       lock,
       blobs: openBlobs(project.cache),
       tools,
-      native: foreign && options.twins ? native : undefined,
+      emulation,
+      native: options.twins ? native : undefined,
       scratch: scratch.path,
       timeSeconds: Math.floor(Date.parse(lock.time) / 1000),
       emit,

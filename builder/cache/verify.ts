@@ -70,7 +70,7 @@ export const missingError = (missing: readonly Wanted[]): PibakeError => {
       ? `\`${first.label}\` is not in the cache.`
       : `${missing.length} items (${formatBytes(total)}) are not in the cache.`
   return new PibakeError('MISSING_OFFLINE', sentence, {
-    hint: 'Run `pibake fetch` on a machine with internet, or bring the cache from one with `pibake cache import`.',
+    hint: 'Run `pibake fetch` with a network, or copy the folder `packages-cache` from a machine where that was done.',
     details: missing.map(describe),
   })
 }

@@ -33,6 +33,10 @@ export const mountLayers = async (tools: Tools, layers: readonly string[], path:
   return mount(tools, path, ['-t', 'overlay', 'pibake', '-o', options], links)
 }
 
+/** Mount the host's binfmt_misc, to read what is registered there; nothing is ever written to it. */
+export const mountRegistrations = (tools: Tools, path: string): Promise<Mount> =>
+  mount(tools, path, ['-t', 'binfmt_misc', '-o', 'ro', 'binfmt_misc'])
+
 /** Loop-mount the file system that begins at `offsetBytes` of a file, read-only; the loop device ends with the mount. */
 export const mountImage = (
   tools: Tools,

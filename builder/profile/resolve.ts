@@ -91,8 +91,10 @@ const repeatedStages = ({ file, source }: LoadedProfile): Issue[] =>
       : [issueAt(source, ['stages', index], `\`${name}\` stands here a second time`)],
   )
 
-const settingsOf = (chain: readonly LoadedProfile[], stage: Stage): Record<string, SettingValue> => ({
+/** A stage's settings: its defaults, the profile's host name for a setting of that name, then what profiles say. */
+const settingsOf = (chain: readonly LoadedProfile[], stage: Stage, hostname: string): Record<string, SettingValue> => ({
   ...Object.fromEntries(Object.entries(stage.settings).map(([name, setting]) => [name, setting.default])),
+  ...('hostname' in stage.settings ? { hostname } : {}),
   ...Object.assign({}, ...chain.map(({ file }) => file.settings[stage.name] ?? {})),
 })
 
@@ -117,14 +119,15 @@ export const resolveProfile = async (project: Project, profile: string): Promise
   const last = <T>(pick: (loaded: LoadedProfile) => T | undefined): T | undefined =>
     chain.map(pick).findLast((value) => value !== undefined)
   const base = last(({ file }) => file.base) ?? 'debian'
+  const hostname = last(({ file }) => file.hostname) ?? own.name
   return {
     name: own.name,
     summary: own.summary,
-    hostname: last(({ file }) => file.hostname) ?? own.name,
+    hostname,
     base: base === 'debian' ? { kind: 'debian' } : { kind: 'image', path: resolve(project.root, base) },
     suite: last(({ file }) => file.suite) ?? 'trixie',
     architecture: 'arm64',
-    stages: order.map(({ stage }) => ({ stage, settings: settingsOf(chain, stage) })),
+    stages: order.map(({ stage }) => ({ stage, settings: settingsOf(chain, stage, hostname) })),
     extraPackages: [...new Set(chain.flatMap(({ file }) => file.extraPackages))],
     image: {
       bootMiB: last(({ file }) => file.image.bootMiB) ?? 256,
