@@ -88,6 +88,22 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./cache.ts')).cache,
   },
   {
+    name: 'export',
+    usage: 'export <profile> [file]',
+    summary: 'Write a profile with its stages and locks into one file, to give to others',
+    network: 'none',
+    log: false,
+    load: async () => (await import('./export.ts')).exportCommand,
+  },
+  {
+    name: 'import',
+    usage: 'import <file>',
+    summary: 'Bring a profile that others exported into this checkout, or list what is in it',
+    network: 'none',
+    log: false,
+    load: async () => (await import('./import.ts')).importCommand,
+  },
+  {
     name: 'completion',
     usage: 'completion <shell>',
     summary: 'Print a completion script for bash or zsh',

@@ -15,6 +15,8 @@ export type ErrorCode =
   | 'CACHE_CORRUPT'
   | 'ARTIFACT_UNPINNED'
   | 'IMAGE_INVALID'
+  | 'BUNDLE_INVALID'
+  | 'BUNDLE_DIFFERS'
   | 'LINT_FAILED'
   | 'STAGE_FAILED'
   | 'COMMAND_FAILED'
@@ -33,6 +35,8 @@ const inputCodes: ReadonlySet<ErrorCode> = new Set([
   'LOCK_INVALID',
   'ARTIFACT_UNPINNED',
   'IMAGE_INVALID',
+  'BUNDLE_INVALID',
+  'BUNDLE_DIFFERS',
 ])
 
 /** A failure that a user can cause and mend: one sentence naming the offender, and a hint that says what to do. */

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { PibakeError } from '../core/error.ts'
+import type { Project } from '../core/project.ts'
+import { formatBytes } from '../core/size.ts'
+import { exportBundle } from '../kit/bundle-export.ts'
+import { defineCommand } from './command.ts'
+
+const readVersion = async ({ root }: Project): Promise<string> => {
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
+  return version
+}
+
+/** Where a bundle goes: the file that was named, else beside the images. Throws `USAGE` for another kind of file. */
+export const bundleDestination = (project: Project, profile: string, file: string | undefined): string => {
+  if (file === undefined) return join(project.images, `${profile.replace(/^.*\/|\.ya?ml$/g, '')}.asar`)
+  if (file.endsWith('.asar')) return resolve(file)
+  throw new PibakeError('USAGE', `\`${file}\` does not end in \`.asar\`.`, {
+    hint: `Name the bundle so that it says what it is: \`${file}.asar\`.`,
+  })
+}
+
+export const exportCommand = defineCommand({
+  options: {},
+  positionals: {
+    profile: { type: 'string', demandOption: true, describe: 'The profile, by name' },
+    file: { type: 'string', describe: 'Where to write it; images/PROFILE.asar if not said' },
+  },
+  examples: [
+    ['$0 export pub', 'Profile, stages, overlays and locks in images/pub.asar'],
+    ['$0 export pub /media/stick/pub.asar', 'The same, on a stick'],
+  ],
+  async run({ profile, file }, { project, emit, signal }) {
+    const destination = bundleDestination(project, profile, file)
+    const bundle = await exportBundle({
+      project,
+      profile,
+      pibake: await readVersion(project),
+      destination,
+      emit,
+      signal,
+    })
+    const { path, files, sizeBytes, sha256 } = bundle
+    return {
+      data: bundle,
+      lines: () => [`Wrote \`${path}\`: ${files} files, ${formatBytes(sizeBytes)}.`, `SHA-256 ${sha256}`],
+    }
+  },
+})
