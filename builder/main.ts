@@ -70,9 +70,12 @@ const run = async (argv: readonly string[]): Promise<number> => {
     reporter = await openVoice(argv, entry)
     const voice = reporter
     const { emit, logPath } = voice
+    let isHandedOver = false
     emit({ type: 'debug', message: 'pibake begins', fields: { argv, version: readVersion(), node: process.version } })
     const continueOffline = async (more: readonly string[] = []): Promise<Result> => {
       voice.close()
+      reporter = undefined
+      isHandedOver = true
       const env = logPath === undefined ? {} : { [logVariable]: logPath }
       return { exitCode: await runOffline([...argv, ...more], { env }) }
     }
@@ -80,6 +83,8 @@ const run = async (argv: readonly string[]): Promise<number> => {
     const terminal = { input: process.stdin, output: process.stdout }
     const context = { project, emit, signal, options: globals, isOffline: isOffline(), continueOffline, terminal }
     const { data, lines, exitCode, failure } = await command.run(args, context)
+    // The process without network has said everything, an interruption included.
+    if (isHandedOver) return exitCode ?? 0
     signal.throwIfAborted()
     const color = wantsColor({ flag: globals.color, env: process.env, isTerminal: process.stdout.isTTY })
     voice.result({ data, lines: lines?.(color ? colourful : plainly) ?? [] })

@@ -3,18 +3,17 @@ import { join } from 'node:path'
 import { layerRoot, readLayer, verifyLayer } from '../cache/layers.ts'
 import { hashJson, type Sha256 } from '../core/digest.ts'
 import { runStep } from '../core/event.ts'
-import { installedPackages } from '../deb/installed.ts'
 import { type RepositoryDeb, writeImageMirror } from '../deb/repository.ts'
 import { packageNameOf } from '../deb/stage-control.ts'
-import { mountImage, mountLayers } from '../host/mount.ts'
+import { mountLayers } from '../host/mount.ts'
 import { assembleImage } from '../image/assemble.ts'
 import { assertClean, lintRoot } from '../image/lint.ts'
-import { inspectBase } from '../image/open.ts'
 import type { PlannedStep } from '../plan/plan.ts'
 import { installPackages } from '../root/apt.ts'
 import { runInRoot } from '../root/root.ts'
 import { assertInstalled, bakeBase, versionsOf } from './base.ts'
 import { imagePath, rememberImage, rememberStep } from './history.ts'
+import { bakeImageBase, mountBase } from './image-base.ts'
 import { describeDebs, type Kitchen, verifyDebs } from './kitchen.ts'
 import { bakeLayer, scaffoldLayer } from './layer.ts'
 import { stagePackage } from './stage-package.ts'
@@ -48,11 +47,10 @@ export const bakePlan = async (
   const scaffold = await scaffoldLayer(kitchen)
   const layers: string[] = []
   let installed = new Map<string, string>()
-  if (profile.base.kind === 'image') {
-    const base = await inspectBase(profile.base.path)
-    const root = mounted.use(await mountImage(tools, base.path, base.root, join(kitchen.scratch, 'base')))
-    layers.push(root.path)
-    installed = await installedPackages(root.path)
+  const base = profile.base.kind === 'image' ? mounted.use(await mountBase(kitchen, profile.base.path)) : undefined
+  if (base) {
+    layers.push(base.path)
+    installed = base.installed
   }
   const stagePackages: RepositoryDeb[] = []
   for (const step of steps) {
@@ -76,13 +74,16 @@ export const bakePlan = async (
     async function bakeStep(step: PlannedStep): Promise<string> {
       await verifyDebs(kitchen, debs)
       const described = await describeDebs(kitchen, debs)
+      if (step.id === 'base' && base) return bakeImageBase(kitchen, { step, scaffold, base })
       if (step.id === 'base') return bakeBase(kitchen, { step, scaffold, debs, described })
       const lower = [scaffold, ...layers]
       const packages = { before: installed, added: versionsOf(debs) }
       if (entry) {
         const own = await stagePackage(kitchen, entry)
         return bakeLayer(kitchen, { step, lower, debs: [...described, own], packages }, async (root, onLine) => {
-          await installPackages(root, [packageNameOf(entry.stage.name)], { signal, onLine })
+          // A base image may have the stage in the same version, with other files or settings.
+          const reinstall = base !== undefined
+          await installPackages(root, [packageNameOf(entry.stage.name)], { signal, onLine, reinstall })
           await assertInstalled(join(root.layer, 'upper'), step.id, debs)
         })
       }

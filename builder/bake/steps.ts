@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { hashFile, hashJson, type Sha256 } from '../core/digest.ts'
 import { stagePackageFormat } from '../deb/package.ts'
 import type { Lock, LockedDeb } from '../lock/schema.ts'
@@ -54,7 +54,10 @@ export const bakeSteps = async (
   const from = { name: 'base image', digest: hashJson(baseDigest ?? 'debian') }
   const base: Step = {
     id: 'base',
-    title: `Base: Debian ${profile.suite} for ${profile.architecture}`,
+    title:
+      profile.base.kind === 'image'
+        ? `Base: ${basename(profile.base.path)}`
+        : `Base: Debian ${profile.suite} for ${profile.architecture}`,
     inputs: [from, { name: 'packages', digest: packagesDigest(stepOf(lock, 'base')) }, when, how],
   }
   const stages = await Promise.all(

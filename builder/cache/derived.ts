@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { hashFile, isSha256, type Sha256 } from '../core/digest.ts'
 import { errnoOf } from '../core/error.ts'
+import { makeScratch } from '../host/scratch.ts'
 import { explainFailure } from './failure.ts'
-import { ownedName } from './incoming.ts'
 import { checkContent, corruptError, setAside } from './verify.ts'
 
 /** A file that was computed from other content and can be computed again. */
@@ -78,9 +78,10 @@ export const derive = async (
   const { key, label, signal } = options
   const present = await verifyDerived(cacheFolder, key, signal)
   if (present) return present
-  const work = join(cacheFolder, 'incoming', ownedName(`derived-${key}`))
   try {
-    await mkdir(work, { recursive: true })
+    await using scratch = await makeScratch(join(cacheFolder, 'work'))
+    const work = join(scratch.path, 'derived')
+    await mkdir(work)
     await produce(join(work, fileName))
     const record = await sealFile(join(work, fileName), label, signal)
     await writeFile(join(work, recordName), JSON.stringify(record), { flush: true })
@@ -88,8 +89,6 @@ export const derive = async (
     return { path: derivedPath(cacheFolder, key), sha256: record.sha256, sizeBytes: record.sizeBytes, cached: false }
   } catch (error) {
     throw explainFailure(error, label, signal)
-  } finally {
-    await rm(work, { recursive: true, force: true })
   }
 }
 

@@ -42,8 +42,8 @@ export const isPartInUse = (name: string): boolean => {
   }
 }
 
-/** A name in `incoming/` that marks the file or folder as being written by this process. */
-export const ownedName = (key: string): string => {
+/** A name in `incoming/` that marks the file as being written by this process. */
+const ownedName = (key: string): string => {
   counter += 1
   return `${key}.${processToken}-${counter}.part`
 }

@@ -1,9 +1,10 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Sha256 } from '../core/digest.ts'
+import { isSha256, type Sha256 } from '../core/digest.ts'
 import { errnoOf, PibakeError } from '../core/error.ts'
 import { digestFolder } from '../host/digest-folder.ts'
 import type { Tools } from '../host/sandbox.ts'
+import { makeScratch } from '../host/scratch.ts'
 
 /** What is recorded of a sealed layer. */
 export interface LayerRecord {
@@ -22,13 +23,13 @@ const layerFolder = (cache: string, key: Sha256): string => join(cache, 'layers'
 /** The lower folder for overlayfs of a sealed layer. */
 export const layerRoot = (cache: string, key: Sha256): string => join(layerFolder(cache, key), 'upper')
 
-/** The record of a sealed layer, or undefined where there is none. */
+/** The record of a sealed layer; undefined where there is none that can be used. */
 export const readLayer = async (cache: string, key: Sha256): Promise<LayerRecord | undefined> => {
   try {
-    return JSON.parse(await readFile(join(layerFolder(cache, key), recordName), 'utf8')) as LayerRecord
+    const record = JSON.parse(await readFile(join(layerFolder(cache, key), recordName), 'utf8')) as LayerRecord
+    return record.key === key && isSha256(record.digest) ? record : undefined
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    if (error instanceof SyntaxError) throw corrupt(cache, key, 'its record')
+    if (errnoOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined
     throw error
   }
 }
@@ -55,13 +56,25 @@ export const sealLayer = async (options: {
   }
   await writeFile(join(folder, recordName), `${JSON.stringify(record, null, 2)}\n`)
   await mkdir(join(cache, 'layers'), { recursive: true })
-  try {
-    await rename(folder, layerFolder(cache, key))
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'EEXIST') throw error
-    await rm(folder, { recursive: true, force: true })
-  }
+  await placeLayer(cache, folder, key)
   return record
+}
+
+/** Move a whole layer to its place; what is there without a usable record gives way. */
+const placeLayer = async (cache: string, folder: string, key: Sha256): Promise<void> => {
+  for (;;) {
+    try {
+      await rename(folder, layerFolder(cache, key))
+      return
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'EEXIST') throw error
+    }
+    if (await readLayer(cache, key)) {
+      await rm(folder, { recursive: true, force: true })
+      return
+    }
+    await dropLayer(cache, key)
+  }
 }
 
 /**
@@ -76,14 +89,15 @@ export const verifyLayer = async (
 ): Promise<void> => {
   const digest = await digestFolder(tools, layerRoot(cache, record.key), signal ? { signal } : {})
   if (digest === record.digest) return
-  await rm(layerFolder(cache, record.key), { recursive: true, force: true })
-  throw corrupt(cache, record.key, `the layer of step \`${record.step}\``)
+  await dropLayer(cache, record.key)
+  throw new PibakeError(
+    'CACHE_CORRUPT',
+    `In the cache, the layer of step \`${record.step}\` (\`${layerFolder(cache, record.key)}\`) is not what was sealed.`,
+    {
+      hint: 'It was dropped; run the same command again to make it anew. Check the disk if this happens more than once.',
+    },
+  )
 }
-
-const corrupt = (cache: string, key: Sha256, what: string): PibakeError =>
-  new PibakeError('CACHE_CORRUPT', `In the cache, ${what} (\`${layerFolder(cache, key)}\`) is not what was sealed.`, {
-    hint: 'It was dropped; run the same command again to make it anew. Check the disk if this happens more than once.',
-  })
 
 /** Keys of all sealed layers. */
 export const listLayers = async (cache: string): Promise<Sha256[]> => {
@@ -95,6 +109,10 @@ export const listLayers = async (cache: string): Promise<Sha256[]> => {
   return kept
 }
 
-/** Drop one sealed layer. */
-export const dropLayer = (cache: string, key: Sha256): Promise<void> =>
-  rm(layerFolder(cache, key), { recursive: true, force: true })
+/** Drop one sealed layer: at once and whole, so that nothing half-removed ever counts as a layer. */
+export const dropLayer = async (cache: string, key: Sha256): Promise<void> => {
+  await using trash = await makeScratch(join(cache, 'work'))
+  await rename(layerFolder(cache, key), join(trash.path, 'layer')).catch((error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  })
+}

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs packages of the step's repository into the target. usage: apt.sh ARCHITECTURE PACKAGE…
+# Installs packages of the step's repository into the target. usage: apt.sh ARCHITECTURE [--reinstall] PACKAGE…
 set -euo pipefail
 architecture=$1
 shift

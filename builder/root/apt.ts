@@ -21,9 +21,16 @@ export const bootstrapRoot = (root: TargetRoot, debs: readonly string[], options
     mounts: [file('bootstrap.sh')],
   })
 
-/** Install packages by name from the step's repository, which holds nothing but what the lock names. */
-export const installPackages = (root: TargetRoot, names: readonly string[], options: WorkOptions): Promise<void> =>
-  runInRoot(root, ['bash', '/pibake/apt.sh', root.architecture, ...names], {
+/**
+ * Install packages by name from the step's repository, which holds nothing but what the lock names. With `reinstall` also
+ * those that are there in the same version.
+ */
+export const installPackages = (
+  root: TargetRoot,
+  names: readonly string[],
+  { reinstall, ...options }: WorkOptions & { reinstall?: boolean },
+): Promise<void> =>
+  runInRoot(root, ['bash', '/pibake/apt.sh', root.architecture, ...(reinstall ? ['--reinstall'] : []), ...names], {
     ...options,
     mounts: [file('apt.sh'), file('apt.conf')],
   })

@@ -28,7 +28,7 @@ test('a file is made once for a key and read afterwards', async (t) => {
   t.is(first.sha256, hashBytes('made'))
   t.is(await readFile(first.path, 'utf8'), 'made')
   t.is(dirname(first.path), join(cache, 'derived', options.key))
-  t.deepEqual(await readdir(join(cache, 'incoming')), [])
+  t.deepEqual(await readdir(cache), ['derived'])
 })
 
 test('a damaged file is named and dropped, then made anew', async (t) => {
@@ -50,7 +50,7 @@ test('a failed or half-made file leaves nothing that counts', async (t) => {
     throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
   }
   await t.throwsAsync(derive(cache, options, failing), { code: 'DISK_FULL' })
-  t.deepEqual(await readdir(join(cache, 'incoming')), [])
+  t.deepEqual(await readdir(cache), [])
   const { calls, produce } = counted()
   const { path } = await derive(cache, options, produce)
   await rm(join(dirname(path), 'record.json'))
