@@ -33,6 +33,9 @@ export interface ExtractOptions {
   signal?: AbortSignal
 }
 
+/** Goes up when the same packages are laid out or pruned in another way. */
+export const npmTreeFormat = 1
+
 const unpackParallel = 4
 
 /**

@@ -27,6 +27,7 @@ export const twinPackages: readonly string[] = [
   'libperl5.*',
   'login',
   'mawk',
+  'openssh-client',
   'openssl',
   'passwd',
   'perl-base',

@@ -24,7 +24,7 @@ export const twinPrograms: Readonly<Record<string, readonly string[]>> = {
     'usr/sbin/remove-shell',
   ],
   diffutils: ['usr/bin/cmp', 'usr/bin/diff'],
-  dpkg: ['usr/bin/dpkg-statoverride', 'usr/bin/update-alternatives'],
+  dpkg: ['usr/bin/dpkg-realpath', 'usr/bin/dpkg-statoverride', 'usr/bin/update-alternatives'],
   'dracut-install': ['usr/lib/dracut/dracut-install'],
   file: ['usr/bin/file'],
   findutils: ['usr/bin/find', 'usr/bin/xargs'],
@@ -34,6 +34,8 @@ export const twinPrograms: Readonly<Record<string, readonly string[]>> = {
   kmod: ['usr/bin/kmod'],
   'libcap2-bin': ['usr/sbin/setcap', 'usr/sbin/getcap'],
   mawk: ['usr/bin/mawk'],
+  // Its host keys are random either way, and taken out of the image again.
+  'openssh-client': ['usr/bin/ssh-keygen'],
   openssl: ['usr/bin/openssl'],
   passwd: [
     ...['chage', 'chfn', 'chsh', 'gpasswd', 'passwd'].map((name) => `usr/bin/${name}`),
@@ -44,6 +46,7 @@ export const twinPrograms: Readonly<Record<string, readonly string[]>> = {
       'groupdel',
       'groupmod',
       'grpck',
+      'grpconv',
       'newusers',
       'pwck',
       'pwconv',

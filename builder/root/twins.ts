@@ -20,6 +20,9 @@ const steadyVersion = ({ before, added }: TargetPackages, name: string): string 
   return old === undefined || next === undefined || old === next ? (next ?? old) : undefined
 }
 
+/** A version without the mark of a rebuild for one architecture (`+b1`): the same source, the same program. */
+const sourceVersion = (version: string | undefined): string | undefined => version?.replace(/\+b\d+$/, '')
+
 /** Marks, beside the twins, that the target's own full perl library may be stood in for; see `inside.sh`. */
 const perlMark = '.perl-library'
 
@@ -38,8 +41,8 @@ export const patchArchitecture = (program: Buffer, from: Architecture, to: Archi
 
 /**
  * Lay out the native twins for one step below `destination`, at the paths their originals have in the target. A program
- * has a twin only while the package that owns it has the same version in the native tree and in the target, so that
- * both builds come from one source. Returns the number of twins.
+ * has a twin only while the package that owns it has the same version in the native tree and in the target, but for
+ * rebuilds, so that both builds come from one source. Returns the number of twins.
  */
 export const layTwins = async (options: {
   native: Tools
@@ -50,7 +53,7 @@ export const layTwins = async (options: {
   const { native, architecture, target, destination } = options
   const packages = await readTreePackages(native.root)
   const same = (name: string): boolean =>
-    packages[name] !== undefined && packages[name].version === steadyVersion(target, name)
+    packages[name] !== undefined && sourceVersion(packages[name].version) === sourceVersion(steadyVersion(target, name))
   let count = 0
   const place = async (path: string, put: (from: string, to: string) => Promise<void>): Promise<void> => {
     const from = join(native.root, path)
