@@ -1,0 +1,131 @@
+import { spawnSync } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Kitchen } from '../../builder/bake/kitchen.ts'
+import { planBake } from '../../builder/bake/prepare.ts'
+import { openBlobs } from '../../builder/cache/blobs.ts'
+import { hostArchitecture } from '../../builder/host/architecture.ts'
+import { findEmulation } from '../../builder/host/emulation.ts'
+import { makeScratch } from '../../builder/host/scratch.ts'
+import { toolsSuite } from '../../builder/host/tools-packages.ts'
+import { needsTwinTree, openTree } from '../../builder/lock/trees.ts'
+import { type Checkout, makeCheckout } from '../support/checkout.ts'
+import { checkout as home } from '../support/tools.ts'
+import { benchEdit, benchNothingChanged, benchWholeBake, imageStepMs } from './bakes.ts'
+import { benchBoot } from './boot.ts'
+import { benchImage } from './image.ts'
+import { describeMachine, machineLines } from './machine.ts'
+import { renderPage, renderPlot, renderText } from './report.ts'
+import type { Row, Say } from './result.ts'
+import { benchTwins } from './twins.ts'
+
+const parts = ['bake', 'image', 'boot', 'twins'] as const
+type Part = (typeof parts)[number]
+
+const marker = 'PIBAKE_BENCH_MOUNTS'
+
+const say: Say = (line) => process.stdout.write(`${line}\n`)
+
+const fail = (sentence: string): never => {
+  process.stderr.write(`✗ ${sentence}\n`)
+  process.exit(2)
+}
+
+const chosenParts = (): ReadonlySet<Part> => {
+  const { values } = parseArgs({ options: { only: { type: 'string' } } })
+  if (values.only === undefined) return new Set(parts)
+  return new Set(
+    values.only.split(',').map((name) => {
+      const part = parts.find((item) => item === name)
+      return part ?? fail(`\`${name}\` is no part of the bench; there are ${parts.join(', ')}.`)
+    }),
+  )
+}
+
+/** Everything that a bake of `pub` in the checkout shares. */
+const openKitchen = async (checkout: Checkout, scratch: string, signal: AbortSignal) => {
+  const { project } = checkout
+  const emit = (): void => undefined
+  const { profile, lock, steps } = await planBake(project, 'pub', async () => '')
+  const tools = await openTree({ project, suite: toolsSuite, emit, signal })
+  const native = needsTwinTree(profile) ? await openTree({ project, suite: profile.suite, tools, emit, signal }) : tools
+  const timeSeconds = Math.floor(Date.parse(lock.time) / 1000)
+  const blobs = openBlobs(project.cache)
+  const foreign = profile.architecture !== hostArchitecture()
+  const emulation = foreign ? await findEmulation(tools, join(scratch, 'binfmt'), signal) : undefined
+  const kitchen: Kitchen = {
+    emulation,
+    project,
+    profile,
+    lock,
+    blobs,
+    tools,
+    native,
+    scratch,
+    timeSeconds,
+    emit,
+    signal,
+  }
+  return { kitchen, steps }
+}
+
+const bench = async (chosen: ReadonlySet<Part>, signal: AbortSignal): Promise<void> => {
+  const machine = describeMachine(home)
+  for (const line of machineLines(machine)) say(line)
+  const checkout = await makeCheckout()
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => checkout.remove())
+  const scratch = stack.use(await makeScratch(checkout.project.work))
+  const { kitchen, steps } = await openKitchen(checkout, scratch.path, signal)
+  const { tools, lock } = kitchen
+  const rows: Row[] = []
+
+  say('\nWhole bake of pub')
+  const whole = await benchWholeBake(checkout, steps.length, say)
+  const image = join(checkout.project.images, 'pub.img')
+  if (chosen.has('bake')) {
+    rows.push(...whole)
+    say('\nAgain, and after an edit')
+    rows.push(...(await benchNothingChanged(checkout)))
+    rows.push(...(await benchEdit(checkout, lock.steps.at(-1)?.name ?? '')))
+  }
+  if (chosen.has('image')) {
+    say('\nImage step')
+    const stepMs = await imageStepMs(checkout)
+    rows.push(...(await benchImage({ tools, image, stepMs, scratch: scratch.path })))
+  }
+  if (chosen.has('boot')) {
+    say('\nBoot')
+    rows.push(...(await benchBoot({ tools, image, scratch: scratch.path, signal, say })))
+  }
+  if (chosen.has('twins')) {
+    say('\nNative twins against emulation')
+    const [base] = steps
+    if (kitchen.emulation !== 'private')
+      say('  skipped: this machine has no private binfmt_misc, or runs the target itself')
+    else if (base) rows.unshift(...(await benchTwins(kitchen, base.key, say)))
+  }
+  say(`\n${renderText(rows)}`)
+  if (chosen.size < parts.length) return
+  const docs = join(home, 'docs')
+  await mkdir(docs, { recursive: true })
+  await writeFile(join(docs, 'bench.json'), `${JSON.stringify({ machine, rows }, null, 2)}\n`)
+  await writeFile(join(docs, 'bench.md'), renderPage(machine, rows))
+  await writeFile(join(docs, 'bench.svg'), renderPlot(rows))
+  say('\nWritten to docs/bench.md, docs/bench.json and docs/bench.svg.')
+}
+
+const chosen = chosenParts()
+if (process.getuid?.() !== 0) fail('The bench bakes and mounts, which needs root: run it with `sudo`.')
+if (process.env[marker] === undefined) {
+  // What is mounted for a measurement ends with this process.
+  const [program, ...words] = ['unshare', '--mount', '--propagation', 'slave'] as const
+  const command = [...words, process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+  const { status } = spawnSync(program, command, { stdio: 'inherit', env: { ...process.env, [marker]: '1' } })
+  process.exitCode = status ?? 1
+} else {
+  const interrupted = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort())
+  await bench(chosen, interrupted.signal)
+}
