@@ -5,6 +5,7 @@ import { runTool, type Tools } from '../host/sandbox.ts'
 import { mtoolsDrive } from '../image/open.ts'
 import { fatTypes, invalidImage, readPartitionTable, sectorBytes } from '../image/table.ts'
 import { selectBootFiles } from './config-txt.ts'
+import { withoutBluetooth } from './device-tree.ts'
 import { unpackKernel } from './kernel.ts'
 import { type Board, boards } from './machine.ts'
 
@@ -27,7 +28,7 @@ const bootDrive = async (image: string): Promise<string> => {
 
 /**
  * Copy kernel, initramfs, device tree and command line out of the boot partition of `image` into `folder`. The kernel
- * comes out uncompressed. Throws `IMAGE_INVALID` when there is none or no boot partition.
+ * comes out uncompressed, the device tree without Bluetooth (see `withoutBluetooth`). Throws `IMAGE_INVALID` when there is none or no boot partition.
  */
 export const extractBootFiles = async (options: {
   tools: Tools
@@ -63,12 +64,18 @@ export const extractBootFiles = async (options: {
       hint: `Without it a ${boards[board].title} cannot start; use \`--board virt\`, or put the device tree there.`,
     })
   }
+  const tree = deviceTree === undefined ? undefined : await copy(deviceTree)
+  if (tree !== undefined) {
+    const changed = withoutBluetooth(await readFile(tree))
+    if (changed === undefined) throw invalidImage(image, `has a \`${deviceTree}\` that is no device tree`)
+    await writeFile(tree, changed)
+  }
   const kernel = await copy(names.kernel)
   await writeFile(kernel, unpackKernel(await readFile(kernel), names.kernel))
   return {
     kernel,
     initramfs: names.initramfs === undefined ? undefined : await copy(names.initramfs),
-    deviceTree: deviceTree === undefined ? undefined : await copy(deviceTree),
+    deviceTree: tree,
     cmdline: (await readFile(await copy(names.cmdline), 'utf8')).trim(),
   }
 }

@@ -6,7 +6,7 @@ import { createConsole, type GuestConsole, type RunOptions } from './console.ts'
 import { boards } from './machine.ts'
 import { quoteWord } from './protocol.ts'
 import { type MachineRequest, startMachine } from './qemu.ts'
-import { createSerialLog, fatalMeaning } from './serial.ts'
+import { createSerialLog } from './serial.ts'
 
 export interface BootRequest extends MachineRequest {
   emit: Emit
@@ -31,6 +31,8 @@ export interface Guest extends GuestConsole, AsyncDisposable {
 }
 
 const stepId = 'boot'
+/** How long a kernel or system that has given up may still say why. */
+const lastWordsMs = 1000
 
 const bootFailed = (board: BootRequest['board'], what: string, tail: readonly string[]): PibakeError =>
   new PibakeError('BOOT_FAILED', `The image did not boot on ${boards[board].title}: ${what}.`, {
@@ -67,10 +69,9 @@ const boot = async (request: BootRequest): Promise<Guest> => {
   const startedAt = performance.now()
   const machine = stack.use(await startMachine(request))
   const failed = new AbortController()
-  const log = createSerialLog((line) => {
-    emit({ type: 'output', id: stepId, line })
-    const meaning = fatalMeaning(line)
-    if (meaning !== undefined) failed.abort(meaning)
+  const log = createSerialLog({
+    onLine: (line) => emit({ type: 'output', id: stepId, line }),
+    onFatal: (meaning) => setTimeout(() => failed.abort(meaning), lastWordsMs),
   })
   machine.process.stdout.on('data', (chunk: Buffer) => log.write(chunk))
   machine.ended.then(({ exitCode, stderr }) => {

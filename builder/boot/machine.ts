@@ -72,7 +72,7 @@ export const guestCommandLine = (
   ]
   if (options.board === 'raspi3b') added.push('maxcpus=2')
   if (options.sshKey !== undefined) added.push(credential('ssh.authorized_keys.root', options.sshKey))
-  if (options.autologin) added.push(credential('agetty.autologin', 'root'), credential('login.noauth', '1'))
+  if (options.autologin) added.push(credential('agetty.autologin', 'root'), credential('login.noauth', 'yes'))
   const line = [...kept, ...added].join(' ')
   if (line.length >= commandLineLimit) {
     throw new PibakeError('USAGE', `The kernel command line would have ${line.length} characters.`, {
@@ -111,9 +111,20 @@ const virtArguments = (options: MachineOptions): string[] => [
   ...['-serial', 'chardev:console'],
 ]
 
+/**
+ * The board's own network chip is not emulated. Linux calls a USB adapter `eth0` only when its address is a maker's, as
+ * the chip's is (drivers/net/usb/usbnet.c); this one begins with what Raspberry Pi's do.
+ */
+const boardAddress = 'b8:27:eb:12:34:56'
+
 const raspi3bArguments = (options: MachineOptions): string[] => [
   ...['-machine', 'raspi3b', '-global', 'bcm2837.enabled-cpus=2', '-m', '1024'],
-  ...['-drive', `if=sd,file=${options.disk},format=qcow2,cache=unsafe`, '-device', 'usb-net,netdev=n0'],
+  ...[
+    '-drive',
+    `if=sd,file=${options.disk},format=qcow2,cache=unsafe`,
+    '-device',
+    `usb-net,netdev=n0,mac=${boardAddress}`,
+  ],
   ...['-serial', 'chardev:shell', '-serial', 'chardev:console'],
 ]
 

@@ -5,7 +5,7 @@
  */
 
 /** Characters of base64 per line. */
-export const pieceLength = 3000
+const pieceLength = 3000
 
 /** The longest single argument that Linux takes (MAX_ARG_STRLEN), less a margin. */
 export const longestCommand = 120_000

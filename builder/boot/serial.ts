@@ -26,16 +26,30 @@ export const fatalMeaning = (line: string): string | undefined =>
 
 /** Cuts a serial console into plain lines and keeps the last of them. */
 export interface SerialLog {
-  /** Take in what arrived; calls `onLine` for each completed line, and for an unfinished one that is fatal. */
   write(bytes: Uint8Array): void
   tail(): string[]
 }
 
-/** A serial log which keeps `keepLines` lines (500 by default). */
-export const createSerialLog = (onLine: (line: string) => void, keepLines = 500): SerialLog => {
+/**
+ * A serial log which keeps `keepLines` lines (500 by default). `onLine` is called for each completed line, `onFatal`
+ * once, with the meaning of the first line that ends a boot.
+ */
+export const createSerialLog = (options: {
+  onLine: (line: string) => void
+  onFatal: (meaning: string) => void
+  keepLines?: number
+}): SerialLog => {
+  const { onLine, onFatal, keepLines = 500 } = options
   const decoder = new TextDecoder()
   const lines: string[] = []
   let rest = ''
+  let isFatal = false
+  const judge = (line: string): void => {
+    const meaning = isFatal ? undefined : fatalMeaning(line)
+    if (meaning === undefined) return
+    isFatal = true
+    onFatal(meaning)
+  }
   return {
     write: (bytes) => {
       const parts = (rest + decoder.decode(bytes, { stream: true })).split('\n')
@@ -45,11 +59,11 @@ export const createSerialLog = (onLine: (line: string) => void, keepLines = 500)
         if (line === '') continue
         lines.push(line)
         onLine(line)
+        judge(line)
       }
       lines.splice(0, Math.max(0, lines.length - keepLines))
       // A prompt has no line end, and nothing follows it.
-      const pending = plainText(rest)
-      if (fatalMeaning(pending) !== undefined) onLine(pending)
+      judge(plainText(rest))
     },
     tail: () => [...lines, ...(plainText(rest).trim() === '' ? [] : [plainText(rest)])],
   }

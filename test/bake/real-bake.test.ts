@@ -106,6 +106,8 @@ ifRoot('dpkg knows the owner of every file that a stage brings', async (t) => {
     const owners = await runTool(tools, ['dpkg-query', `--admindir=${admin}`, '--search', ...paths], {
       readOnly: [admin],
     })
-    for (const path of paths) t.true(owners.stdout.split('\n').includes(`pibake-${id}: ${path}`), `${id}: ${path}`)
+    // A dpkg of another architecture names the target's; one of the same does not.
+    const lines = owners.stdout.replaceAll(':arm64: ', ': ').split('\n')
+    for (const path of paths) t.true(lines.includes(`pibake-${id}: ${path}`), `${id}: ${path}`)
   }
 })

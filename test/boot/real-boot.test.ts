@@ -1,37 +1,45 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { canRunGuest } from '../../builder/boot/accelerator.ts'
-import { requirePassed, testImage } from '../../builder/boot/test-image.ts'
 import { hashFile } from '../../builder/core/digest.ts'
 import { tools } from '../support/tools.ts'
+import { spawnPibake } from './_command.ts'
+import { bakedImage, bootFolder, noImage, processesWith } from './_image.ts'
 
-/** The image to boot; without it there is nothing to test here. */
-const image = process.env.PIBAKE_IMAGE
+const realTest = noImage === undefined ? test.serial : test.serial.skip
+const title = (name: string): string => (noImage === undefined ? name : `${name} (${noImage})`)
 
-const scratchFolder = () => mkdtemp(join(tmpdir(), 'pibake-boot-'))
-
-test('the probe really starts a guest, here by emulation', async (t) => {
-  const folder = await scratchFolder()
+test.serial('the probe really starts a guest, here by emulation', async (t) => {
+  t.timeout(60_000)
+  const folder = await mkdtemp(join(tmpdir(), 'pibake-probe-'))
   t.true(await canRunGuest(tools, 'tcg', { folder }))
   await rm(folder, { recursive: true })
 })
 
-const bootTest = image === undefined ? test.skip : test.serial
+realTest(title('the image of pub boots and passes its checks, and is not changed by that'), async (t) => {
+  t.timeout(2_400_000)
+  const image = await bakedImage()
+  const before = await hashFile(image)
+  const folder = await bootFolder(t)
+  const [tap, junit] = [join(folder, 'result.tap'), join(folder, 'result.xml')]
+  const { ended } = spawnPibake(['test', image, '--tap', tap, '--junit', junit])
+  const { exitCode, stdout, stderr } = await ended
 
-bootTest(
-  'an image boots, passes its checks, stays bit-identical and leaves nothing (needs PIBAKE_IMAGE)',
-  async (t) => {
-    t.timeout(900_000)
-    const path = image ?? ''
-    const before = await hashFile(path)
-    const scratch = await scratchFolder()
-    const report = await testImage({ tools, image: path, board: 'virt', scratch, emit: () => {} })
-    t.notThrows(() => requirePassed(report))
-    t.true(report.checks.length >= 4)
-    t.is(await hashFile(path), before)
-    t.deepEqual(await readdir(scratch), [])
-    await rm(scratch, { recursive: true })
-  },
-)
+  t.is(exitCode, 0, `${stdout}\n${stderr}`)
+  const [, total] = /^all (\d+) checks passed; booted in .+ on virt$/m.exec(stdout) ?? []
+  t.true(Number(total) >= 25, stdout)
+  for (const stage of ['system', 'apt-mirror', 'first-boot', 'portal', 'ssb-pub', 'ssh', 'yggdrasil']) {
+    t.regex(stdout, new RegExp(`^ok +${stage} `, 'm'))
+  }
+  const tapText = await readFile(tap, 'utf8')
+  t.true(tapText.startsWith(`TAP version 14\n1..${total}\nok 1 - system: `))
+  t.is(tapText.match(/^ok \d+ - /gm)?.length, Number(total))
+  const junitText = await readFile(junit, 'utf8')
+  t.is(junitText.match(/<testcase /g)?.length, Number(total))
+  t.true(junitText.includes(`tests="${total}" failures="0"`))
+
+  t.is(await hashFile(image), before)
+  t.deepEqual(await processesWith(image), [])
+})

@@ -28,15 +28,18 @@ test('an ordinary line is not fatal', (t) => {
 
 test('lines are cut across chunks, kept as a tail, and a fatal prompt is seen without its line end', (t) => {
   const seen: string[] = []
-  const log = createSerialLog((line) => seen.push(line), 3)
-  for (const chunk of ['one\r', '\ntw', 'o\n\n\x1b[1mthree\n', 'four\n(initra', 'mfs) ']) log.write(Buffer.from(chunk))
-  t.deepEqual(seen, ['one', 'two', 'three', 'four', '(initramfs) '])
-  t.deepEqual(log.tail(), ['two', 'three', 'four', '(initramfs) '])
+  const fatal: string[] = []
+  const log = createSerialLog({ onLine: (line) => seen.push(line), onFatal: (what) => fatal.push(what), keepLines: 3 })
+  for (const chunk of ['one\r', '\ntw', 'o\n\n\x1b[1mthree\n', 'four\n(initra', 'mfs) ', 'x'])
+    log.write(Buffer.from(chunk))
+  t.deepEqual(seen, ['one', 'two', 'three', 'four'])
+  t.deepEqual(fatal, ['the initramfs stopped at its shell'])
+  t.deepEqual(log.tail(), ['two', 'three', 'four', '(initramfs) x'])
 })
 
 test('a character that arrives in two halves', (t) => {
   const seen: string[] = []
-  const log = createSerialLog((line) => seen.push(line))
+  const log = createSerialLog({ onLine: (line) => seen.push(line), onFatal: t.fail })
   const bytes = Buffer.from('ü\n')
   log.write(bytes.subarray(0, 1))
   log.write(bytes.subarray(1))
