@@ -42,13 +42,13 @@ const isWhole = async (t: ExecutionContext, blobs: Blobs): Promise<void> => {
   t.deepEqual(await filesBelow(join(blobs.folder, 'incoming')), [])
 }
 
-/** Announce all, send the first bytes, and cut the connection. */
+/** Announce all, send the first bytes, and cut the connection when the client has had time to take them. */
 const cutAfter = (response: ServerResponse, bytes: number, start = 0): void => {
   response.writeHead(start === 0 ? 200 : 206, {
     'content-length': sizeBytes - start,
     ...(start === 0 ? {} : { 'content-range': `bytes ${start}-${sizeBytes - 1}/${sizeBytes}` }),
   })
-  response.write(content.subarray(start, start + bytes), () => response.destroy())
+  response.write(content.subarray(start, start + bytes), () => setTimeout(() => response.destroy(), 300))
 }
 
 const startOf = (request: IncomingMessage): number => Number(/\d+/.exec(request.headers.range ?? '')?.[0] ?? 0)
