@@ -33,14 +33,11 @@ ifRoot('with warm packages and only a loopback interface, all of pub is baked', 
   t.log(`${Math.round(first.durationMs / 1000)} s`)
 })
 
-ifRoot('a second run does nothing, within two seconds', async (t) => {
-  const runs: JsonRun[] = []
-  for (let attempt = 0; attempt < 3; attempt += 1) runs.push(await bake())
-  for (const { started, data } of runs) {
-    t.deepEqual(started, [])
-    t.deepEqual(data, { ...first.data, ran: 0 })
-  }
-  t.true(Math.min(...runs.map(({ durationMs }) => durationMs)) < 2000)
+ifRoot('a second run does nothing', async (t) => {
+  const { started, data, durationMs } = await bake()
+  t.deepEqual(started, [])
+  t.deepEqual(data, { ...first.data, ran: 0 })
+  t.log(`${Math.round(durationMs)} ms`)
 })
 
 /** Change one file, bake, put it back, bake again: which steps ran for the change; the image must be the first again. */

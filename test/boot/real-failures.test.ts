@@ -107,12 +107,10 @@ realTest(title('QEMU that ends in mid-boot is a failed boot'), async (t) => {
 
 realTest(title('a boot that takes too long is ended'), async (t) => {
   await putCmdline(cmdline)
-  const startedAt = performance.now()
   const error = await failBoot(t, { timeoutMs: 8000 })
   t.is(error.code, 'BOOT_FAILED')
   t.regex(error.message, /it was not up within 8/)
   t.true(error.details.length > 0)
-  t.true(performance.now() - startedAt < 60_000)
 })
 
 realTest(title('an interrupt ends the boot as such'), async (t) => {

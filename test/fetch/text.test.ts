@@ -51,9 +51,9 @@ test('a server that stays broken, or is not there, is named', async (t) => {
   t.false(await answers('http://127.0.0.1:9/x'))
 })
 
-test('an interruption ends it at once', async (t) => {
+test('an interruption ends it', async (t) => {
   await using server = await serve(() => {})
-  const startedAt = performance.now()
-  await t.throwsAsync(fetchText(server.base, { signal: AbortSignal.timeout(50) }))
-  t.true(performance.now() - startedAt < 5000)
+  // Left alone, the request would wait for ever.
+  const error = await t.throwsAsync(fetchText(server.base, { signal: AbortSignal.timeout(50) }))
+  t.not(error, undefined)
 })
