@@ -13,7 +13,7 @@ import { bakePlan } from './bake.ts'
 import { assertComplete, planBake } from './prepare.ts'
 
 const slowKernel =
-  'This kernel has no private binfmt_misc (Linux 6.7 or newer has): everything runs under emulation, about 15 times slower.'
+  'This kernel has no private binfmt_misc (Linux 6.7 or newer has): everything runs under emulation, several times slower.'
 
 export interface BakeOptions {
   project: Project

@@ -136,7 +136,7 @@ export const probeBinfmt = async (signal?: AbortSignal): Promise<Probe> => {
     name,
     state: 'warn',
     found: reason,
-    fix: `Use Linux 6.7 or newer (this is ${release()}; Debian 12 has one in its backports). Without it packages are configured under emulation: the same image, about 15 times slower.`,
+    fix: `Use Linux 6.7 or newer (this is ${release()}; Debian 12 has one in its backports). Without it packages are configured by the host's own qemu-user, where the package qemu-user-static has registered it: several times slower.`,
   }
 }
 
