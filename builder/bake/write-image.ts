@@ -1,0 +1,66 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Sha256 } from '../core/digest.ts'
+import { type RepositoryDeb, writeImageMirror } from '../deb/repository.ts'
+import { mountLayers } from '../host/mount.ts'
+import { type AssembledImage, assembleImage } from '../image/assemble.ts'
+import { assertClean, lintRoot } from '../image/lint.ts'
+import { identityOf } from './finalise.ts'
+import { describeDebs, type Kitchen, verifyDebs } from './kitchen.ts'
+
+/** Where the mirror stage looks for its packages on the image. */
+const mirrorFolder = 'srv/pibake/mirror'
+const mirrorStage = 'apt-mirror'
+
+/**
+ * Write the image from the merged view of the layers, with the mirror on top where the profile has one, after the lint
+ * has found nothing. `finaliseKey` names the image's table and file systems. Throws `LINT_FAILED`, `DISK_FULL`.
+ */
+export const writeImage = async (
+  kitchen: Kitchen,
+  options: {
+    stepId: string
+    finaliseKey: Sha256
+    layers: readonly string[]
+    stagePackages: readonly RepositoryDeb[]
+    destination: string
+  },
+): Promise<AssembledImage> => {
+  const { tools, profile, scratch, timeSeconds, emit, signal } = kitchen
+  const { stepId, finaliseKey, layers, stagePackages, destination } = options
+  const hasMirror = profile.stages.some(({ stage }) => stage.name === mirrorStage)
+  const mirror = hasMirror ? [await layMirror(kitchen, stagePackages)] : []
+  // overlayfs wants two lower folders at least; an empty one changes nothing.
+  const empty = join(scratch, 'empty')
+  await mkdir(empty)
+  await using view = await mountLayers(tools, [empty, ...layers, ...mirror], join(scratch, 'view'))
+  assertClean((await lintRoot(view.path, { signal })).findings)
+  return await assembleImage({
+    tools,
+    root: view.path,
+    destination,
+    ...identityOf(finaliseKey),
+    bootMiB: profile.image.bootMiB,
+    marginMiB: profile.image.marginMiB,
+    timeSeconds,
+    emit,
+    stepId,
+    signal,
+  })
+}
+
+/** Lay out the mirror of everything on the image and the profile's extra packages as one more layer. */
+const layMirror = async (kitchen: Kitchen, stagePackages: readonly RepositoryDeb[]): Promise<string> => {
+  const { lock, profile, scratch, timeSeconds } = kitchen
+  const debs = [...lock.steps.flatMap((step) => step.debs), ...lock.extras]
+  await verifyDebs(kitchen, debs)
+  const root = join(scratch, 'mirror')
+  await writeImageMirror({
+    root,
+    folder: mirrorFolder,
+    debs: [...(await describeDebs(kitchen, debs)), ...stagePackages],
+    architecture: profile.architecture,
+    timeSeconds,
+  })
+  return root
+}
