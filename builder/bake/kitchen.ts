@@ -8,6 +8,7 @@ import type { Project } from '../core/project.ts'
 import { debFileName, type RepositoryDeb, scanPackages, stanzasByFile } from '../deb/repository.ts'
 import type { Emulation } from '../host/emulation.ts'
 import type { Tools } from '../host/sandbox.ts'
+import { allDebs } from '../lock/debs.ts'
 import type { Lock, LockedDeb } from '../lock/schema.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
 
@@ -45,7 +46,7 @@ export const verifyDebs = (kitchen: Kitchen, debs: readonly LockedDeb[]): Promis
  */
 export const describeDebs = async (kitchen: Kitchen, debs: readonly LockedDeb[]): Promise<RepositoryDeb[]> => {
   const { lock, blobs, project, tools, scratch, signal } = kitchen
-  const all = [...lock.steps.flatMap((step) => step.debs), ...lock.extras]
+  const all = allDebs(lock)
   const key = hashJson(['packages index 1', ...all.map((deb) => `${debFileName(deb)} ${deb.sha256}`).sort()])
   const index = await derive(
     project.cache,

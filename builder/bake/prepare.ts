@@ -5,6 +5,7 @@ import { hashFile, type Sha256 } from '../core/digest.ts'
 import type { Project } from '../core/project.ts'
 import { hostArchitecture } from '../host/architecture.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
+import { allDebs } from '../lock/debs.ts'
 import { lockPath, readLock, readToolsLock, toolsLockPath } from '../lock/file.ts'
 import { profileRequest } from '../lock/profile-request.ts'
 import { staleLock, staleReasons } from '../lock/request.ts'
@@ -85,8 +86,7 @@ const findMissing = async (project: Project, profile: ResolvedProfile, lock: Loc
   )
   const wanted = [
     ...trees.flatMap((tree) => tree?.debs ?? []).map(debItem),
-    ...lock.steps.flatMap(({ debs }) => debs).map(debItem),
-    ...lock.extras.map(debItem),
+    ...allDebs(lock).map(debItem),
     ...Object.values(lock.npm)
       .flat()
       .map(({ name, version, sha256, sizeBytes }) => ({ label: `${name}@${version}`, sha256, sizeBytes })),

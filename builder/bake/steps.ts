@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { hashFile, hashJson, type Sha256 } from '../core/digest.ts'
 import { stagePackageFormat } from '../deb/package.ts'
+import { allDebs } from '../lock/debs.ts'
 import type { Lock, LockedDeb } from '../lock/schema.ts'
 import type { Step } from '../plan/plan.ts'
 import { stageDigest } from '../profile/content.ts'
@@ -74,7 +75,7 @@ export const bakeSteps = async (
     id: 'finalise',
     title: 'Finalise: identity out, mirror in',
     inputs: [
-      { name: 'mirror', digest: packagesDigest([...lock.steps.flatMap(({ debs }) => debs), ...lock.extras]) },
+      { name: 'mirror', digest: packagesDigest(allDebs(lock)) },
       { name: 'profile', digest: hashJson([profile.name, profile.hostname]) },
     ],
   }

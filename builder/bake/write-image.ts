@@ -5,6 +5,7 @@ import { type RepositoryDeb, writeImageMirror } from '../deb/repository.ts'
 import { mountLayers } from '../host/mount.ts'
 import { type AssembledImage, assembleImage } from '../image/assemble.ts'
 import { assertClean, lintRoot } from '../image/lint.ts'
+import { allDebs } from '../lock/debs.ts'
 import { identityOf } from './finalise.ts'
 import { describeDebs, type Kitchen, verifyDebs } from './kitchen.ts'
 
@@ -52,7 +53,7 @@ export const writeImage = async (
 /** Lay out the mirror of everything on the image and the profile's extra packages as one more layer. */
 const layMirror = async (kitchen: Kitchen, stagePackages: readonly RepositoryDeb[]): Promise<string> => {
   const { lock, profile, scratch, timeSeconds } = kitchen
-  const debs = [...lock.steps.flatMap((step) => step.debs), ...lock.extras]
+  const debs = allDebs(lock)
   await verifyDebs(kitchen, debs)
   const root = join(scratch, 'mirror')
   await writeImageMirror({

@@ -1,17 +1,13 @@
 import { PibakeError } from '../core/error.ts'
 import { formatBytes } from '../core/size.ts'
+import { allDebs } from '../lock/debs.ts'
 import type { Lock } from '../lock/schema.ts'
 import { chosenProfile, fetchOptions, profileOption } from './chosen.ts'
 import { defineCommand } from './command.ts'
 
 /** How much a lock names, in items and bytes. */
 const amountOf = (lock: Lock) => {
-  const items = [
-    ...lock.steps.flatMap(({ debs }) => debs),
-    ...lock.extras,
-    ...Object.values(lock.npm).flat(),
-    ...Object.values(lock.artifacts).flat(),
-  ]
+  const items = [...allDebs(lock), ...Object.values(lock.npm).flat(), ...Object.values(lock.artifacts).flat()]
   const sizes = new Map(items.map(({ sha256, sizeBytes }) => [sha256, sizeBytes]))
   return { items: sizes.size, sizeBytes: [...sizes.values()].reduce((sum, size) => sum + size, 0) }
 }

@@ -1,6 +1,7 @@
 import { PibakeError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import type { Tools } from '../host/sandbox.ts'
+import { allDebs } from '../lock/debs.ts'
 import { diffLocks, formatChange, type LockChange } from '../lock/diff.ts'
 import { type DebianRequest, requestDigest, staleLock, staleReasons } from '../lock/request.ts'
 import type { DebianLock, Lock, LockedDeb, LockedIndex } from '../lock/schema.ts'
@@ -88,11 +89,6 @@ export const fetchDebian = async (
   reportChanges(profile, changes, emit)
   return { lock: fresh, changes }
 }
-
-const allDebs = ({ steps, extras }: Pick<DebianLock, 'steps' | 'extras'>): LockedDeb[] => [
-  ...steps.flatMap(({ debs }) => debs),
-  ...extras,
-]
 
 /** An index as a lock names it. */
 export const toLockedIndex = ({ release }: SuiteIndex): LockedIndex => ({

@@ -4,6 +4,7 @@ import type { Sha256 } from '../core/digest.ts'
 import { type Emit, runStep } from '../core/event.ts'
 import { formatStanzas, parseStanzas, type Stanza } from '../deb/deb822.ts'
 import { runTool, type Tools } from '../host/sandbox.ts'
+import { toLockedDeb } from '../lock/debs.ts'
 import type { ResolveStep } from '../lock/request.ts'
 import type { LockedDeb } from '../lock/schema.ts'
 import { aptFailure } from './apt-failure.ts'
@@ -88,7 +89,7 @@ const resolveIn = async (work: string, options: ResolveOptions): Promise<Resolut
       const stanza = stage ?? statusStanza(item)
       for (const replaced of ['all', options.architecture]) installed.delete(`${choice.name}:${replaced}`)
       installed.set(`${choice.name}:${stanza.Architecture}`, { ...stanza, Status: 'install ok installed' })
-      if (item) debs.push(toLocked(item))
+      if (item) debs.push(toLockedDeb(item))
     }
     return debs
   }
@@ -130,16 +131,6 @@ const findPackage = (table: PackageTable, { name, version, architecture }: Choic
   if (!item) throw new Error(`apt chose ${name} ${version} (${architecture}), which no index has`)
   return item
 }
-
-const toLocked = ({ name, version, architecture, path, archive, sizeBytes, sha256 }: IndexedPackage): LockedDeb => ({
-  name,
-  version,
-  architecture,
-  path,
-  archive,
-  sizeBytes,
-  sha256,
-})
 
 const statusStanza = (item: IndexedPackage | undefined): Stanza => {
   const { Filename: _path, Size: _size, SHA256: _sha256, ...stanza } = item?.stanza ?? {}

@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { z } from 'zod'
 import { errnoOf, PibakeError } from '../core/error.ts'
+import { toLockedDeb } from './debs.ts'
 import {
   type Lock,
   type LockedArtifact,
@@ -63,17 +64,7 @@ const invalid = (path: string, details: readonly string[], cause?: unknown): Pib
 const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
 
 const sortedDebs = (debs: readonly LockedDeb[]): LockedDeb[] =>
-  [...debs].sort((a, b) => byName(a, b) || (a.architecture < b.architecture ? -1 : 1)).map(orderedDeb)
-
-const orderedDeb = ({ name, version, architecture, path, archive, sizeBytes, sha256 }: LockedDeb): LockedDeb => ({
-  name,
-  version,
-  architecture,
-  path,
-  archive,
-  sizeBytes,
-  sha256,
-})
+  [...debs].sort((a, b) => byName(a, b) || (a.architecture < b.architecture ? -1 : 1)).map(toLockedDeb)
 
 const sortedRecord = <T>(record: Readonly<Record<string, readonly T[]>>, order: (a: T, b: T) => number) =>
   Object.fromEntries(

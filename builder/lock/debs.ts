@@ -1,0 +1,13 @@
+import type { Lock, LockedDeb } from './schema.ts'
+
+/** A package as a lock names it, in the lock's order of fields and without what else is known of it. */
+export const toLockedDeb = (deb: LockedDeb): LockedDeb => {
+  const { name, version, architecture, path, archive, sizeBytes, sha256 } = deb
+  return { name, version, architecture, path, archive, sizeBytes, sha256 }
+}
+
+/** Every Debian package of a lock: those of its steps, then those that only the mirror on the image carries. */
+export const allDebs = ({ steps, extras }: Pick<Lock, 'steps' | 'extras'>): LockedDeb[] => [
+  ...steps.flatMap(({ debs }) => debs),
+  ...extras,
+]
