@@ -133,6 +133,18 @@ test('only host/ starts processes', (t) => {
   )
 })
 
+test('only fetch/connections.ts reaches the network, so that all of it goes through the proxy', (t) => {
+  const clients = new Set(['undici', 'node:http', 'node:https', 'node:http2', 'http', 'https', 'http2'])
+  const wrong = modules.filter(
+    ({ path, text, imports }) =>
+      path !== 'fetch/connections.ts' && (imports.some((name) => clients.has(name)) || /(?<![.\w])fetch\(/.test(text)),
+  )
+  t.deepEqual(
+    wrong.map(({ path }) => path),
+    [],
+  )
+})
+
 test('only report/ and main.ts touch the terminal', (t) => {
   const terminal = /(?<![.\w])process\.(?:stdout|stderr|stdin)\b|\bconsole\.(?:log|error|warn|info|debug|table)\(/
   const wrong = modules.filter(({ folder, text }) => !['report', 'main.ts'].includes(folder) && terminal.test(text))

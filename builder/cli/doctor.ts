@@ -1,8 +1,9 @@
 import { PibakeError } from '../core/error.ts'
 import { findMirrors } from '../fetch/mirror.ts'
 import { findRegistry } from '../fetch/registry.ts'
+import { answers, askOverHttp } from '../fetch/text.ts'
 import type { Probe } from '../host/capabilities.ts'
-import { askOverHttp, examineHost, type Reachable } from '../host/doctor.ts'
+import { examineHost, type Reachable } from '../host/doctor.ts'
 import type { Paint } from '../report/style.ts'
 import { renderTable } from '../report/table.ts'
 import { defineCommand } from './command.ts'
@@ -11,9 +12,12 @@ const findMirror = async (mirror: string | undefined, signal: AbortSignal): Prom
   const name = 'Debian mirror'
   const fix = 'Needed to fetch only: check the connection, or name another mirror with `--mirror` or PIBAKE_MIRROR.'
   const suite = 'trixie'
-  const answers = async (url: string): Promise<boolean> => (await askOverHttp(url, signal)) === undefined
   try {
-    const { main } = await findMirrors({ suite, answers, ...(mirror === undefined ? {} : { mirror }) })
+    const { main } = await findMirrors({
+      suite,
+      answers: (url) => answers(url, signal),
+      ...(mirror === undefined ? {} : { mirror }),
+    })
     return { name, url: `${main}/dists/${suite}/InRelease`, fix }
   } catch (error) {
     if (error instanceof PibakeError && error.code === 'NETWORK') return { name, url: undefined, fix: error.hint }
@@ -64,7 +68,7 @@ export const doctor = defineCommand({
   ],
   async run({ mirror }, { project, signal }) {
     const reachable = await Promise.all([findMirror(mirror, signal), findNpmRegistry(signal)])
-    const probes = await examineHost({ project, reachable, signal })
+    const probes = await examineHost({ project, reachable, ask: askOverHttp, signal })
     return {
       data: probes,
       lines: (paint) => renderProbes(probes, paint),

@@ -4,7 +4,7 @@ import { findByIntegrity, requireSha512 } from '../cache/integrity.ts'
 import { runParallel } from '../cache/parallel.ts'
 import { PibakeError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
-import { openConnections } from './http.ts'
+import { openConnections } from './connections.ts'
 import { trackProgress } from './progress.ts'
 import { type DownloadItem, transfer } from './transfer.ts'
 
@@ -56,11 +56,12 @@ export const downloadAll = async <T extends DownloadItem>(
     if (present) results.set(key, present)
   })
   const absent = [...wanted].filter(([key]) => !results.has(key))
+  if (absent.length === 0) return collect(items, results)
   const progress = trackProgress(emit, stepId, absent)
   const corrupt: PibakeError[] = []
   const stop = new AbortController()
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
-  const connections = openConnections({ parallel, stallTimeoutMs })
+  await using connections = openConnections({ parallel, stallTimeoutMs })
   try {
     await runParallel(absent, parallel, async ([key, item]) => {
       try {
@@ -69,7 +70,7 @@ export const downloadAll = async <T extends DownloadItem>(
           signal,
           retries,
           backOffMs,
-          dispatcher: connections.dispatcher,
+          connections,
           onProgress: (doneBytes, announcedBytes) => progress.update(key, doneBytes, announcedBytes),
           onRetry: (reason) => emit({ type: 'debug', message: `asking again for ${item.label}: ${reason}` }),
         })
@@ -85,8 +86,6 @@ export const downloadAll = async <T extends DownloadItem>(
     })
   } catch (error) {
     throw options.signal?.aborted ? interrupted() : error
-  } finally {
-    await connections.close()
   }
   const [first, ...others] = corrupt
   if (first) throw others.length === 0 ? first : corruptDownloads(first, corrupt)

@@ -1,34 +1,6 @@
-import { Agent, type Dispatcher, EnvHttpProxyAgent, interceptors, request } from 'undici'
 import type { NewBlob } from '../cache/blobs.ts'
 import { errnoOf, PibakeError } from '../core/error.ts'
-
-export interface ConnectionOptions {
-  /** Connections to one server. */
-  parallel: number
-  /** Milliseconds without a byte until a server counts as stalled. */
-  stallTimeoutMs: number
-}
-
-/**
- * What requests go through: kept-alive connections without pipelining, redirects followed, and the proxy that
- * `http_proxy`, `https_proxy` and `no_proxy` name.
- */
-export const openConnections = ({ parallel, stallTimeoutMs }: ConnectionOptions) => {
-  const options: Agent.Options = {
-    connections: parallel,
-    pipelining: 1,
-    allowH2: false,
-    connect: { timeout: stallTimeoutMs },
-    headersTimeout: stallTimeoutMs,
-    bodyTimeout: stallTimeoutMs,
-  }
-  const proxied = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some((name) => process.env[name])
-  const agent = proxied ? new EnvHttpProxyAgent(options) : new Agent(options)
-  return {
-    dispatcher: agent.compose(interceptors.redirect({ maxRedirections: 5 })),
-    close: () => agent.destroy(),
-  }
-}
+import type { Answer, Connections } from './connections.ts'
 
 /** How one request ended. `failed` may be asked again, `wrong` was not what was promised, `refused` is final. */
 export type Attempt =
@@ -37,7 +9,7 @@ export type Attempt =
   | { kind: 'refused' | 'failed' | 'wrong'; reason: string; validator?: string | undefined }
 
 export interface AttemptOptions {
-  dispatcher: Dispatcher
+  connections: Connections
   /** Where the bytes go; those that are there are not asked for again. */
   blob: NewBlob
   sizeBytes: number | undefined
@@ -53,16 +25,16 @@ export interface AttemptOptions {
  * `signal` fires; whatever a server does is in the outcome.
  */
 export const fetchOnce = async (url: string, options: AttemptOptions): Promise<Attempt> => {
-  const { dispatcher, blob, signal } = options
+  const { connections, blob, signal } = options
   const offset = blob.sizeBytes
-  const headers: Record<string, string> = { 'accept-encoding': 'identity', 'user-agent': 'pibake' }
+  const headers: Record<string, string> = { 'accept-encoding': 'identity' }
   if (offset > 0) {
     headers.range = `bytes=${offset}-`
     if (options.validator !== undefined) headers['if-range'] = options.validator
   }
   let validator: string | undefined
   try {
-    const response = await request(url, { dispatcher, headers, signal })
+    const response = await connections.request(url, { headers, signal })
     const { statusCode, body } = response
     body.on('error', () => {})
     validator = validatorOf(response.headers)
@@ -90,7 +62,7 @@ export const fetchOnce = async (url: string, options: AttemptOptions): Promise<A
   }
 }
 
-type Headers = Dispatcher.ResponseData['headers']
+type Headers = Answer['headers']
 
 const headerText = (headers: Headers, name: string): string | undefined => {
   const value = headers[name]

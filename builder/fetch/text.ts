@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { request } from 'undici'
-import { PibakeError } from '../core/error.ts'
+import { errnoOf, PibakeError } from '../core/error.ts'
+import type { Ask } from '../host/doctor.ts'
+import { openConnections } from './connections.ts'
 
 const attempts = 3
 
@@ -9,19 +10,20 @@ const attempts = 3
  * are tried three times, then throw `NETWORK` naming the address.
  */
 export const fetchText = async (url: string, options: { signal?: AbortSignal } = {}): Promise<string | undefined> => {
+  await using connections = openConnections()
   let reason = ''
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
     options.signal?.throwIfAborted()
     if (attempt > 1) await sleep(500 * attempt, undefined, options)
     try {
-      const { statusCode, body } = await follow(url, options)
+      const { statusCode, body } = await connections.request(url, options)
       const text = await body.text()
       if (statusCode === 404 || statusCode === 410) return undefined
       if (statusCode === 200) return text
       reason = `it answers with status ${statusCode}`
     } catch (error) {
       if (options.signal?.aborted) throw error
-      reason = error instanceof Error ? error.message : String(error)
+      reason = reasonOf(error)
     }
   }
   throw new PibakeError('NETWORK', `\`${url}\` cannot be fetched: ${reason}.`, {
@@ -30,25 +32,26 @@ export const fetchText = async (url: string, options: { signal?: AbortSignal } =
 }
 
 /** Whether there is something at an address; false as well when its server cannot be reached. */
-export const answers = async (url: string): Promise<boolean> => {
+export const answers = async (url: string, signal?: AbortSignal): Promise<boolean> =>
+  (await askOverHttp(url, signal)) === undefined
+
+/** Why an address does not answer to HEAD within 10 s; undefined when it does. Throws only when `signal` fires. */
+export const askOverHttp: Ask = async (url, signal) => {
+  const timeout = AbortSignal.timeout(10_000)
   try {
-    const { statusCode, body } = await follow(url, {})
+    await using connections = openConnections()
+    const { statusCode, body } = await connections.request(url, {
+      method: 'HEAD',
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+    })
     await body.dump()
-    return statusCode === 200
-  } catch {
-    return false
+    return statusCode < 400 ? undefined : `it answers with status ${statusCode}`
+  } catch (error) {
+    if (signal?.aborted) throw error
+    return timeout.aborted ? 'no answer within 10 s' : reasonOf(error)
   }
 }
 
-const follow = async (url: string, { signal }: { signal?: AbortSignal }) => {
-  let address = url
-  for (let hop = 0; hop < 5; hop += 1) {
-    const timeouts = { headersTimeout: 30_000, bodyTimeout: 30_000 }
-    const response = await request(address, { ...timeouts, ...(signal ? { signal } : {}) })
-    const location = response.headers.location
-    if (response.statusCode < 300 || response.statusCode > 399 || typeof location !== 'string') return response
-    await response.body.dump()
-    address = new URL(location, address).href
-  }
-  throw new Error('too many redirections')
-}
+/** An error for several addresses of one host has a code, but no text. */
+const reasonOf = (error: unknown): string =>
+  error instanceof Error ? error.message || (errnoOf(error) ?? error.name) : String(error)

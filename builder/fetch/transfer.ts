@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Dispatcher } from 'undici'
 import type { BlobInfo, Blobs, NewBlob } from '../cache/blobs.ts'
 import { noteIntegrity, requireSha512 } from '../cache/integrity.ts'
 import { hashBytes, type Sha256 } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
+import type { Connections } from './connections.ts'
 import { type Attempt, fetchOnce } from './http.ts'
 
 /** A file to download. Without sha256 and integrity the caller must verify it by other means (a signature). */
@@ -20,7 +20,7 @@ export interface DownloadItem {
 
 export interface TransferOptions {
   blobs: Blobs
-  dispatcher: Dispatcher
+  connections: Connections
   signal: AbortSignal
   /** How often in a row an address may fail without bringing further bytes. */
   retries: number

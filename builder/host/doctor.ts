@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Project } from '../core/project.ts'
 import {
   type Probe,
@@ -22,21 +21,7 @@ export interface Reachable {
 }
 
 /** Why an address does not answer; undefined when it does. */
-export type Ask = (url: string, signal: AbortSignal | undefined) => Promise<string | undefined>
-
-/** Ask over HTTP with a timeout of 10 s; any answer of the server counts, but for its own failures. */
-export const askOverHttp: Ask = async (url, signal) => {
-  const timeout = AbortSignal.timeout(10_000)
-  try {
-    const response = await fetch(url, { method: 'HEAD', signal: signal ? AbortSignal.any([signal, timeout]) : timeout })
-    return response.status < 400 ? undefined : `it answers with status ${response.status}`
-  } catch (error) {
-    if (signal?.aborted) throw error
-    if (timeout.aborted) return 'no answer within 10 s'
-    const cause = error instanceof Error ? error.cause : undefined
-    return cause instanceof Error ? cause.message || String(cause) : String(error)
-  }
-}
+export type Ask = (url: string, signal?: AbortSignal) => Promise<string | undefined>
 
 const probeReachable = async ({ name, url, fix }: Reachable, ask: Ask, signal?: AbortSignal): Promise<Probe> => {
   if (url === undefined) return { name, state: 'warn', found: 'none is known', fix }
@@ -50,15 +35,14 @@ const probeReachable = async ({ name, url, fix }: Reachable, ask: Ask, signal?: 
 export const examineHost = async (options: {
   project: Project
   reachable: readonly Reachable[]
-  ask?: Ask
+  ask: Ask
   signal?: AbortSignal
 }): Promise<Probe[]> => {
-  const { project, reachable, ask = askOverHttp, signal } = options
-  const folder = join(project.state, 'doctor')
+  const { project, reachable, ask, signal } = options
   return Promise.all([
     probeSystem(),
     probeRoot(),
-    probeOverlay(folder, signal),
+    probeOverlay(project.work, signal),
     probeLoop(signal),
     probeUserNamespace(signal),
     probeBinfmt(signal),

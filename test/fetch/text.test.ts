@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'ava'
 import { PibakeError } from '../../builder/core/error.ts'
-import { answers, fetchText } from '../../builder/fetch/text.ts'
+import { answers, askOverHttp, fetchText } from '../../builder/fetch/text.ts'
 
 const serve = async (listener: RequestListener) => {
   const server = createServer(listener)
@@ -28,6 +28,27 @@ test('text, a redirection, and what is not there', async (t) => {
   t.is(await fetchText(`${server.base}/absent`), undefined)
   t.true(await answers(`${server.base}/moved`))
   t.false(await answers(`${server.base}/absent`))
+})
+
+test('doctor is told what an address lacks', async (t) => {
+  await using server = await serve((request, response) => {
+    if (request.url === '/moved') response.writeHead(301, { location: '/here' }).end()
+    else response.writeHead(request.url === '/here' ? 200 : 404).end()
+  })
+  t.is(await askOverHttp(`${server.base}/here`), undefined)
+  t.is(await askOverHttp(`${server.base}/moved`), undefined)
+  t.is(await askOverHttp(`${server.base}/gone`), 'it answers with status 404')
+  t.regex((await askOverHttp('http://127.0.0.1:1/')) ?? '', /ECONNREFUSED/)
+  t.regex((await askOverHttp('http://localhost:1/')) ?? '', /ECONNREFUSED/)
+  await t.throwsAsync(askOverHttp(`${server.base}/here`, AbortSignal.abort()), { name: 'AbortError' })
+})
+
+test('redirections without an end are no content', async (t) => {
+  await using server = await serve((request, response) =>
+    response.writeHead(302, { location: `${request.url}again` }).end(),
+  )
+  const error = await t.throwsAsync(fetchText(server.base), { instanceOf: PibakeError, code: 'NETWORK' })
+  t.regex(error?.message ?? '', /status 302/)
 })
 
 test('a server that stumbles is asked again', async (t) => {

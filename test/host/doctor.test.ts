@@ -1,12 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { projectAt } from '../../builder/core/project.ts'
 import { probeDisk, probeRoot } from '../../builder/host/capabilities.ts'
-import { askOverHttp, examineHost } from '../../builder/host/doctor.ts'
+import { examineHost } from '../../builder/host/doctor.ts'
 
 test('root or not', (t) => {
   t.like(probeRoot(0), { state: 'ok' })
@@ -61,18 +59,4 @@ test('every capability is tried, and says what to do when it is missing', async 
     t.true(found !== '', name)
     t.is(fix === '', state === 'ok', name)
   }
-})
-
-test('an address that answers, one that has nothing, one that is not there', async (t) => {
-  const server = createServer((request, response) => {
-    response.statusCode = request.url === '/here' ? 200 : 404
-    response.end()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => server.close())
-  const { port } = server.address() as AddressInfo
-  t.is(await askOverHttp(`http://127.0.0.1:${port}/here`, undefined), undefined)
-  t.is(await askOverHttp(`http://127.0.0.1:${port}/gone`, undefined), 'it answers with status 404')
-  server.close()
-  t.regex((await askOverHttp('http://127.0.0.1:1/', undefined)) ?? '', /ECONNREFUSED|bad port/)
 })
