@@ -86,7 +86,10 @@ const fetchIndex = async (
   const { archive, base, name } = place
   const folder = `${base}/dists/${name}`
   const inRelease = await options.source.readText(`${folder}/InRelease`)
-  if (inRelease === undefined) return undefined
+  if (inRelease === undefined) {
+    options.emit({ type: 'debug', message: `there is no suite ${name} at ${base}` })
+    return undefined
+  }
   const keys = await (options.readKeys ?? readArchiveKeys)(archive)
   const release = await verifyRelease(inRelease, { ...options, archive, name, keys })
   if (release.validUntil && release.validUntil < options.now) {

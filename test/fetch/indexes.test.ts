@@ -53,10 +53,15 @@ const options = (source: ReturnType<typeof fakeSource>['source'], events: Pibake
 
 test('a suite without updates and security updates is fine; lists come by their digest', async (t) => {
   const { source, calls } = fakeSource({ texts: { 'http://m/debian/dists/trixie/InRelease': trixie } })
-  const indexes = await fetchIndexes(options(source))
+  const events: PibakeEvent[] = []
+  const indexes = await fetchIndexes(options(source, events))
   t.deepEqual(
     indexes.map(({ release, lists }) => [release.name, lists.map(({ path }) => path)]),
     [['trixie', [arm64]]],
+  )
+  t.deepEqual(
+    events.flatMap((event) => (event.type === 'debug' ? [event.message] : [])),
+    ['there is no suite trixie-updates at http://m/debian', 'there is no suite trixie-security at http://m/security'],
   )
   t.deepEqual(calls.read.sort(), [
     'http://m/debian/dists/trixie-updates/InRelease',
