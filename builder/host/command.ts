@@ -7,7 +7,7 @@ export interface CommandOptions {
   env?: Readonly<Record<string, string>>
   /** Text or bytes for standard input; without it the command reads end of file. */
   input?: string | Uint8Array
-  /** Called for each line of standard output and error while the command runs. */
+  /** Called for each whole line of standard output and of standard error while the command runs. */
   onLine?: (line: string) => void
   /** What errors call the program when `argv` starts it through others. */
   name?: string
@@ -72,7 +72,12 @@ export const runCommand = async (argv: readonly string[], options: CommandOption
   const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
   const ending = [signal, timeout].filter((item) => item !== undefined)
   if (ending.length > 0) endWith(subprocess, AbortSignal.any(ending))
-  if (onLine) for await (const line of subprocess.iterable({ from: 'all' })) onLine(String(line))
+  if (onLine) {
+    const tell = async (from: 'stdout' | 'stderr'): Promise<void> => {
+      for await (const line of subprocess.iterable({ from })) onLine(String(line))
+    }
+    await Promise.all([tell('stdout'), tell('stderr')])
+  }
   const result = await subprocess
   if (signal?.aborted) throw interrupted()
   if (result.failed) {

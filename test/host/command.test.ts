@@ -21,6 +21,13 @@ test('lines of both streams arrive while it runs', async (t) => {
   t.deepEqual(lines.sort(), ['one', 'three', 'two'])
 })
 
+test('lines of the two streams are not glued together', async (t) => {
+  const lines: string[] = []
+  const script = "printf one; printf two >&2; sleep 0.2; echo ' more'; echo ' words' >&2; printf end"
+  await runCommand(sh(script), { onLine: (line) => lines.push(line) })
+  t.deepEqual(lines.sort(), ['end', 'one more', 'two words'])
+})
+
 const failures = [
   ['a status', sh('echo last words; exit 3'), /^`sh` failed with status 3\.$/],
   ['a signal', sh('echo last words; kill -TERM $$'), /^`sh` was ended by SIGTERM\.$/],
