@@ -4,7 +4,7 @@ import type { Result } from './cli/command.ts'
 import type { CommandEntry } from './cli/commands.ts'
 import { guessGlobals } from './cli/context.ts'
 import { exitCodeOf, PibakeError } from './core/error.ts'
-import { projectAt, unfinishedFolder } from './core/project.ts'
+import { projectAt, scratchFolders } from './core/project.ts'
 import { assertOffline, isOffline, runOffline } from './host/offline.ts'
 import { sweepScratch } from './host/scratch.ts'
 import { openReporter, type Reporter, wantsColor } from './report/reporter.ts'
@@ -55,7 +55,7 @@ const run = async (argv: readonly string[]): Promise<number> => {
   let signal: AbortSignal | undefined
   try {
     if (isOffline()) assertOffline()
-    else for (const folder of [project.work, join(project.images, unfinishedFolder)]) await sweepScratch(folder)
+    else for (const folder of scratchFolders(project)) await sweepScratch(folder)
     const { parseCommandLine } = await import('./cli/parse.ts')
     const width = Math.min(100, process.stdout.columns ?? 100)
     const parsed = await parseCommandLine(argv, { version: readVersion(), width })

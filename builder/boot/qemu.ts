@@ -1,4 +1,4 @@
-import { mkdtemp, open, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import { chooseAccelerator } from './accelerator.ts'
 import { extractBootFiles } from './boot-files.ts'
 import { type Board, boards, type Forward, guestCommandLine, machineArguments } from './machine.ts'
 import { createOverlay } from './overlay.ts'
+import { holdSocketFolder } from './socket-folder.ts'
 
 export interface MachineRequest {
   tools: Tools
@@ -37,13 +38,12 @@ export interface Machine extends AsyncDisposable {
 
 const shellSocket = 'shell.sock'
 
-/** Connect to a unix socket in `folder` as soon as it is there, by a path that is short wherever the folder is. */
+/** Connect to a unix socket in `folder` as soon as it is there. */
 const connectWithin = async (folder: string, name: string, isOver: () => boolean): Promise<Socket> => {
-  await using handle = await open(folder, 'r')
-  const path = `/proc/self/fd/${handle.fd}/${name}`
+  await using held = await holdSocketFolder(folder)
   for (;;) {
     const { promise, resolve, reject } = Promise.withResolvers<Socket>()
-    const socket = connect(path)
+    const socket = connect(held.at(name))
     socket.once('connect', () => resolve(socket)).once('error', reject)
     try {
       return await promise

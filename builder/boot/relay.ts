@@ -1,7 +1,8 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { errnoOf, PibakeError } from '../core/error.ts'
+import { holdSocketFolder } from './socket-folder.ts'
 
 /** A listening relay; disposal closes it and every connection through it. */
 export type Relay = AsyncDisposable
@@ -39,23 +40,31 @@ const relay = async (where: ListenOptions, dial: () => Socket): Promise<Relay> =
   }
 }
 
-/**
- * The inner end, beside QEMU in a network namespace without a route: each connection to the unix socket `path` (which
- * is made) goes on to TCP `port` on loopback.
- */
-export const serveRelay = async (path: string, port: number): Promise<Relay> => {
-  await mkdir(dirname(path), { recursive: true })
-  await rm(path, { force: true })
-  return relay({ path }, () => connect(port, '127.0.0.1'))
+/** A relay between a port and a unix socket in an existing folder, which is held for as long as the relay is there. */
+const relayThrough = async (path: string, begin: (socketPath: string) => Promise<Relay>): Promise<Relay> => {
+  await using stack = new AsyncDisposableStack()
+  const folder = stack.use(await holdSocketFolder(dirname(path)))
+  stack.use(await begin(folder.at(basename(path))))
+  const owned = stack.move()
+  return { [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 /**
- * The outer end, where people are: each connection to `port` of 127.0.0.1 goes on to the unix socket `path`. Throws
- * `BUSY` when the port is taken.
+ * The inner end, beside QEMU in a network namespace without a route: each connection to the unix socket `path` (which
+ * is made, in a folder that is there) goes on to TCP `port` on loopback. `path` may be of any length.
+ */
+export const serveRelay = async (path: string, port: number): Promise<Relay> => {
+  await rm(path, { force: true })
+  return relayThrough(path, (socketPath) => relay({ path: socketPath }, () => connect(port, '127.0.0.1')))
+}
+
+/**
+ * The outer end, where people are: each connection to `port` of 127.0.0.1 goes on to the unix socket `path`, in a folder
+ * that is there. Throws `BUSY` when the port is taken.
  */
 export const listenRelay = async (port: number, path: string): Promise<Relay> => {
   try {
-    return await relay({ host: '127.0.0.1', port }, () => connect(path))
+    return await relayThrough(path, (socketPath) => relay({ host: '127.0.0.1', port }, () => connect(socketPath)))
   } catch (cause) {
     if (errnoOf(cause) !== 'EADDRINUSE') throw cause
     throw new PibakeError('BUSY', `Port ${port} of this machine is taken.`, {

@@ -1,6 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import type { Forward } from '../boot/machine.ts'
 import { PibakeError } from '../core/error.ts'
 import { raiseLoopback } from '../host/loopback.ts'
@@ -49,15 +47,11 @@ export const run = defineCommand({
     const { defaultForwards, listenForwards, runImage } = await import('../boot/run.ts')
     const forwards = args.forward?.map(parseForward) ?? defaultForwards
     if (!context.isOffline) {
-      const relayFolder = await mkdtemp(join(tmpdir(), 'pibake-run-'))
-      try {
-        await using _relays = await listenForwards(forwards, relayFolder)
-        const ports = forwards.map(({ host, guest }) => `${guest} on 127.0.0.1:${host}`).join(', ')
-        emit({ type: 'notice', level: 'info', message: `Ports of the guest: ${ports}. Ctrl-A X shuts it down.` })
-        return await context.continueOffline(['--relay-folder', relayFolder])
-      } finally {
-        await rm(relayFolder, { recursive: true, force: true })
-      }
+      await using scratch = await makeScratch(project.work)
+      await using _relays = await listenForwards(forwards, scratch.path)
+      const ports = forwards.map(({ host, guest }) => `${guest} on 127.0.0.1:${host}`).join(', ')
+      emit({ type: 'notice', level: 'info', message: `Ports of the guest: ${ports}. Ctrl-A X shuts it down.` })
+      return await context.continueOffline(['--relay-folder', scratch.path])
     }
     const relayFolder = args['relay-folder']
     if (relayFolder === undefined) throw new Error('run was started without a folder for its relays')

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 
-/** Folder beside the images that they are written in before they take their names. */
+/** Folder beside the images, and beside the tools trees, that they are made in before they take their names. */
 export const unfinishedFolder = '.unfinished'
 
 /** Where a checkout keeps its things; all absolute. Derived from the folder the launcher lives in. */
@@ -31,3 +31,10 @@ export const projectAt = (root: string): Project => ({
   state: join(root, '.pibake'),
   work: join(root, 'packages-cache', 'work'),
 })
+
+/** Where runs have their intermediate files: all that has to be swept after one that was killed. */
+export const scratchFolders = ({ work, images, state }: Project): string[] => [
+  work,
+  join(images, unfinishedFolder),
+  join(state, unfinishedFolder),
+]

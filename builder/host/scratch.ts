@@ -50,8 +50,8 @@ const makeBelow = async (parent: string, prefix: string): Promise<string> => {
 }
 
 /**
- * Remove the scratch folders below `parent` whose owner has ended without doing so; returns how many there were. Only
- * where /proc shows the host's processes.
+ * Remove the scratch folders below `parent` whose owner has ended without doing so; returns how many there were. Those
+ * of another user stay for that user's next command. Only where /proc shows the host's processes.
  */
 export const sweepScratch = async (parent: string): Promise<number> => {
   const names = await readdir(parent).catch((error: unknown) => {
@@ -63,8 +63,13 @@ export const sweepScratch = async (parent: string): Promise<number> => {
     const [pid, start] = name.split('.')
     if (pid === undefined || start === undefined || !/^\d+$/.test(pid)) continue
     if ((await startOf(pid)) === start) continue
-    await rm(join(parent, name), { recursive: true, force: true })
-    swept += 1
+    try {
+      await rm(join(parent, name), { recursive: true, force: true })
+      swept += 1
+    } catch (error) {
+      if (errnoOf(error) !== 'EACCES' && errnoOf(error) !== 'EPERM') throw error
+    }
   }
+  if (swept > 0) await rmdir(parent).catch(() => undefined)
   return swept
 }

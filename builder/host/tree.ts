@@ -1,14 +1,15 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { hashJson, type Sha256 } from '../core/digest.ts'
 import { errnoOf } from '../core/error.ts'
 import { type Emit, runStep } from '../core/event.ts'
+import { unfinishedFolder } from '../core/project.ts'
 import { digestFolder } from './digest-folder.ts'
 import { extractFirst, extractWithTree } from './extract.ts'
 import type { Tools } from './sandbox.ts'
+import { makeScratch } from './scratch.ts'
 import { writeTreeSettings } from './tree-settings.ts'
 
 /** A package to unpack into a tree. */
@@ -93,30 +94,25 @@ export interface UnpackOptions {
 }
 
 /**
- * Unpack packages into a root of their own and return it. No maintainer script is run. The tree is made beside
- * `destination` and moved there when it is whole, so a tree that exists is always complete.
+ * Unpack packages into a root of their own and return it. No maintainer script is run. The tree is made in a scratch
+ * folder beside `destination` and moved there when it is whole, so a tree that exists is always complete.
  */
 export const unpackTree = async (options: UnpackOptions): Promise<Tools> => {
   const { destination, emit } = options
   const id = `tree:${basename(destination)}`
   return runStep(emit, { id, title: `Unpack ${options.debs.length} packages into a tools tree` }, async () => {
-    const work = `${destination}.${randomUUID().slice(0, 8)}.partial`
-    try {
-      await mkdir(work, { recursive: true })
-      const root = join(work, 'root')
-      const tools = options.tools ?? (await unpackFirst(join(work, 'first'), options))
-      await prepareRoot(root)
-      const packages = await unpackAll(root, tools, { ...options, id })
-      await writeTreeSettings(root)
-      await writeFile(join(root, packagesName), JSON.stringify(packages))
-      // The folder's own time is part of the digest, so the file is there before that is taken.
-      await writeFile(join(root, stampName), '')
-      const digest = await digestFolder(tools, root, { exclude: [stampName] })
-      await writeFile(join(root, stampName), JSON.stringify({ key: treeKey(options.debs), digest }))
-      await replaceFolder(root, destination, treeKey(options.debs))
-    } finally {
-      await rm(work, { recursive: true, force: true })
-    }
+    await using scratch = await makeScratch(join(dirname(destination), unfinishedFolder))
+    const root = join(scratch.path, 'root')
+    const tools = options.tools ?? (await unpackFirst(join(scratch.path, 'first'), options))
+    await prepareRoot(root)
+    const packages = await unpackAll(root, tools, { ...options, id })
+    await writeTreeSettings(root)
+    await writeFile(join(root, packagesName), JSON.stringify(packages))
+    // The folder's own time is part of the digest, so the file is there before that is taken.
+    await writeFile(join(root, stampName), '')
+    const digest = await digestFolder(tools, root, { exclude: [stampName] })
+    await writeFile(join(root, stampName), JSON.stringify({ key: treeKey(options.debs), digest }))
+    await replaceFolder(root, destination, { key: treeKey(options.debs), old: join(scratch.path, 'old') })
     return { root: destination }
   })
 }
@@ -166,16 +162,16 @@ const unpackAll = async (
   return Object.fromEntries(Object.entries(packages).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-/** Move a whole tree into place; when another process has just done so with an equal one, theirs stays. */
-const replaceFolder = async (from: string, to: string, key: Sha256): Promise<void> => {
-  await mkdir(dirname(to), { recursive: true })
+/**
+ * Move a whole tree into place, what was there to `old`; when another process has just done so with an equal one, theirs
+ * stays.
+ */
+const replaceFolder = async (from: string, to: string, { key, old }: { key: Sha256; old: string }): Promise<void> => {
   if (await isTreeCurrent(to, key)) return
-  const old = `${to}.${randomUUID().slice(0, 8)}.old`
   await rename(to, old).catch((error: unknown) => {
     if (errnoOf(error) !== 'ENOENT') throw error
   })
   await rename(from, to).catch(async (error: unknown) => {
     if (!(await isTreeCurrent(to, key))) throw error
   })
-  await rm(old, { recursive: true, force: true })
 }

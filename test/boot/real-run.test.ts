@@ -1,12 +1,13 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { freePort } from '../../builder/boot/relay.ts'
 import { hashFile } from '../../builder/core/digest.ts'
+import { projectAt } from '../../builder/core/project.ts'
 import { runCommand } from '../../builder/host/command.ts'
+import { checkout } from '../support/tools.ts'
 import { spawnPibake } from './_command.ts'
 import { bakedImage, bootFolder, noImage, processesWith } from './_image.ts'
 
@@ -40,14 +41,13 @@ const firstBytes = (port: number): Promise<string> =>
 const fetchText = async (url: string): Promise<string> =>
   (await fetch(url, { signal: AbortSignal.timeout(10_000) })).text()
 
-const relayFolders = async (): Promise<string[]> =>
-  (await readdir(tmpdir())).filter((name) => name.startsWith('pibake-run-')).sort()
+const scratchNames = async (): Promise<string[]> => (await readdir(projectAt(checkout).work).catch(() => [])).sort()
 
 realTest(title('run: ports are reachable on 127.0.0.1, Ctrl-A X shuts down, and nothing is left'), async (t) => {
   t.timeout(1_800_000)
   const image = await bakedImage()
   const before = await hashFile(image)
-  const foldersBefore = await relayFolders()
+  const scratchBefore = await scratchNames()
   const folder = await bootFolder(t)
   const key = join(folder, 'key')
   const hasSsh = await runCommand(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', key]).then(
@@ -96,6 +96,6 @@ realTest(title('run: ports are reachable on 127.0.0.1, Ctrl-A X shuts down, and 
   t.regex(stdout, /reboot: Power down/)
   await t.throwsAsync(firstBytes(http), { message: /ECONNREFUSED/ })
   t.deepEqual(await processesWith(image), [])
-  t.deepEqual(await relayFolders(), foldersBefore)
+  t.deepEqual(await scratchNames(), scratchBefore)
   t.is(await hashFile(image), before)
 })

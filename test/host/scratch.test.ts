@@ -1,4 +1,4 @@
-import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { access, chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import test from 'ava'
 import { makeScratch, scratchOwner, sweepScratch } from '../../builder/host/scratch.ts'
@@ -36,6 +36,29 @@ test('a sweep takes what ended processes have left, and nothing else', async (t)
   for (const name of [...dead, ...others]) await mkdir(join(parent, name, 'below'), { recursive: true })
   t.is(await sweepScratch(parent), dead.length)
   t.deepEqual((await readdir(parent)).sort(), [...others, basename(mine.path)].sort())
+})
+
+const isRoot = process.getuid?.() === 0
+const asUser = isRoot ? test.skip : test
+
+asUser(
+  `what may not be removed stays, and stops nothing${isRoot ? ' (skipped: root may remove anything)' : ''}`,
+  async (t) => {
+    const parent = await scratch(t)
+    const [locked, dead] = [join(parent, '4194998.1.abc'), join(parent, '4194999.1.abc')]
+    for (const path of [locked, dead]) await mkdir(join(path, 'below'), { recursive: true })
+    await chmod(locked, 0)
+    t.teardown(() => chmod(locked, 0o700))
+    t.is(await sweepScratch(parent), 1)
+    t.deepEqual(await readdir(parent), [basename(locked)])
+  },
+)
+
+test('a parent that held nothing else goes along', async (t) => {
+  const parent = join(await scratch(t), 'work')
+  await mkdir(join(parent, '4194999.123.abc'), { recursive: true })
+  t.is(await sweepScratch(parent), 1)
+  await t.throwsAsync(access(parent), { code: 'ENOENT' })
 })
 
 test('a parent that is not there needs no sweep', async (t) => {

@@ -32,7 +32,7 @@ export const leftovers = async (folder: string): Promise<string[]> => {
     const file = await read(`/sys/block/${name}/loop/backing_file`)
     if (file.includes(folder)) found.push(`loop device ${name}: ${file.trim()}`)
   }
-  for (const below of ['packages-cache/work', 'packages-cache/incoming', 'images/.unfinished']) {
+  for (const below of ['packages-cache/work', 'packages-cache/incoming', 'images/.unfinished', '.pibake/.unfinished']) {
     for (const name of await namesIn(join(folder, below))) found.push(`file ${below}/${name}`)
   }
   return found
