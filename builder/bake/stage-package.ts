@@ -1,11 +1,13 @@
 import { copyFile, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { create, extract } from 'tar'
+import { create } from 'tar'
 import { derive } from '../cache/derived.ts'
 import { hashJson } from '../core/digest.ts'
 import { readControl } from '../deb/archive.ts'
 import { extractNpmTree, npmTreeFormat } from '../deb/npm-extract.ts'
+import type { Tree } from '../deb/pack-tar.ts'
 import { buildStagePackage } from '../deb/package.ts'
+import { readTar } from '../deb/read-tar.ts'
 import type { RepositoryDeb } from '../deb/repository.ts'
 import type { LockedNpm } from '../lock/schema.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
@@ -13,15 +15,10 @@ import type { Kitchen } from './kitchen.ts'
 import { stagePackageInputs } from './steps.ts'
 
 /**
- * Put the `node_modules` of a stage into `folder`. Unpacking and pruning hundreds of tarballs takes seconds, so the
- * result is kept in the cache as one archive.
+ * The `node_modules` of a stage. Unpacking and pruning hundreds of tarballs takes seconds, so the result is kept in the
+ * cache as one archive.
  */
-const layNpmTree = async (
-  kitchen: Kitchen,
-  stage: string,
-  npm: readonly LockedNpm[],
-  folder: string,
-): Promise<void> => {
+const openNpmTree = async (kitchen: Kitchen, stage: string, npm: readonly LockedNpm[]): Promise<Tree> => {
   const { blobs, project, scratch, timeSeconds, signal } = kitchen
   const key = hashJson([
     'npm tree',
@@ -36,7 +33,7 @@ const layNpmTree = async (
     await create({ file: path, cwd: destination, portable: true }, ['node_modules'])
     await rm(destination, { recursive: true })
   })
-  await extract({ file: tree.path, cwd: folder, strict: true })
+  return readTar(tree.path)
 }
 
 /** The Debian package of a stage with its control stanza, built once for its content and kept in the cache. */
@@ -52,7 +49,7 @@ export const stagePackage = async (
   const built = await derive(project.cache, { key, label, signal }, async (path) => {
     const folder = join(scratch, `package-${stage.name}`)
     await mkdir(folder)
-    if (stage.npm) await layNpmTree(kitchen, stage.name, lock.npm[stage.name] ?? [], folder)
+    const npmTree = stage.npm ? await openNpmTree(kitchen, stage.name, lock.npm[stage.name] ?? []) : undefined
     const artifacts = stage.artifacts.map(({ name, path: target, mode }) => {
       const locked = lock.artifacts[stage.name]?.find((artifact) => artifact.name === name)
       if (!locked) throw new Error(`the lock has no artifact ${name}`)
@@ -65,7 +62,7 @@ export const stagePackage = async (
     const result = await buildStagePackage({
       stage,
       settings,
-      ...(stage.npm ? { npmTree: join(folder, 'node_modules') } : {}),
+      ...(npmTree ? { npmTree } : {}),
       artifacts,
       timeSeconds,
       destination: folder,

@@ -23,8 +23,8 @@ export const stagePackageFormat = 1
 export interface StagePackageOptions {
   stage: Stage
   settings: StageSettings
-  /** The `node_modules` folder for a stage with an npm tree. */
-  npmTree?: string
+  /** What lies below `node_modules`, that name included, for a stage with an npm tree. */
+  npmTree?: Tree
   artifacts: readonly ArtifactFile[]
   /** Time of everything in the package, seconds since 1970. */
   timeSeconds: number

@@ -21,14 +21,13 @@ const textFile = (text: string): TreeEntry => ({ kind: 'file', mode: 0o644, byte
 /** On a merged-/usr system these are links, and a package that ships files through them loses them on upgrades. */
 const aliased = /^(bin|sbin|lib|lib32|lib64|libx32)(\/|$)/
 
-const addFolder = async (tree: Map<string, TreeEntry>, folder: string, at: string, owner: string): Promise<void> => {
+const addFolder = async (tree: Map<string, TreeEntry>, folder: string, owner: string): Promise<void> => {
   for (const entry of await listContent(folder)) {
-    const path = at === '' ? entry.path : `${at}/${entry.path}`
     const content: TreeEntry =
       entry.kind === 'link'
         ? { kind: 'link', target: entry.target }
         : { kind: 'file', mode: entry.executable ? 0o755 : 0o644, source: entry.source }
-    add(tree, path, content, owner)
+    add(tree, entry.path, content, owner)
   }
 }
 
@@ -41,11 +40,11 @@ const add = (tree: Map<string, TreeEntry>, path: string, entry: TreeEntry, owner
   tree.set(path, entry)
 }
 
-/** Everything that a stage's package puts on the image. `npmTree` is the `node_modules` folder that `fetch` made. */
+/** Everything that a stage's package puts on the image. `npmTree` holds its `node_modules`. */
 export const collectTree = async (options: {
   stage: Stage
   settings: StageSettings
-  npmTree?: string
+  npmTree?: Tree
   artifacts: readonly ArtifactFile[]
 }): Promise<Tree> => {
   const { stage } = options
@@ -62,12 +61,12 @@ export const collectTree = async (options: {
     if (options.npmTree === undefined) throw new Error(`no npm tree for the stage ${name}`)
     const source = join(stage.folder, 'npm', 'package.json')
     add(tree, `opt/pibake/${name}/package.json`, { kind: 'file', mode: 0o644, source }, name)
-    await addFolder(tree, options.npmTree, `opt/pibake/${name}/node_modules`, name)
+    for (const [path, entry] of options.npmTree) add(tree, `opt/pibake/${name}/${path}`, entry, name)
   }
   for (const { path, sourceFile, mode } of options.artifacts) {
     add(tree, path.slice(1), { kind: 'file', mode, source: sourceFile }, name)
   }
-  if (stage.overlay !== undefined) await addFolder(tree, stage.overlay, '', name)
+  if (stage.overlay !== undefined) await addFolder(tree, stage.overlay, name)
   return tree
 }
 

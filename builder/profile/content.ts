@@ -40,7 +40,8 @@ export const listContent = async (
   return (await walk('')).sort(byPath)
 }
 
-const describeFolder = async (folder: string, skip: ReadonlySet<string>): Promise<Json> => {
+/** What lies below a folder, without the paths that `skip` names, as a value to be hashed. */
+export const describeFolder = async (folder: string, skip: ReadonlySet<string>): Promise<Json> => {
   const entries = await listContent(folder, { skip })
   return Promise.all(
     entries.map(

@@ -1,7 +1,10 @@
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
+import { create } from 'tar'
 import { type Project, projectAt } from '../../builder/core/project.ts'
+import type { Tree } from '../../builder/deb/pack-tar.ts'
 import { buildStagePackage, type StagePackage } from '../../builder/deb/package.ts'
+import { readTar } from '../../builder/deb/read-tar.ts'
 import type { StageSettings } from '../../builder/profile/schema.ts'
 import { listStages } from '../../builder/profile/stage.ts'
 import { type FileSpec, stageYaml, temporaryFolder, writeFiles } from '../profile/_project.ts'
@@ -52,13 +55,20 @@ export const makeCheckout = async (
   return projectAt(root)
 }
 
+/** The npm tree of the checkout, by way of an archive, as a bake takes it from the cache. */
+const npmTreeOf = async (project: Project): Promise<Tree> => {
+  const file = join(project.root, 'tree.tar')
+  await create({ file, cwd: join(project.root, 'tree'), portable: true }, ['node_modules'])
+  return readTar(file)
+}
+
 export const build = async (project: Project, settings: StageSettings = {}): Promise<StagePackage> => {
   const [stage] = await listStages(project)
   if (stage === undefined) throw new Error('no stage')
   return buildStagePackage({
     stage,
     settings,
-    ...(stage.npm ? { npmTree: join(project.root, 'tree/node_modules') } : {}),
+    ...(stage.npm ? { npmTree: await npmTreeOf(project) } : {}),
     artifacts: [],
     timeSeconds: 1_700_000_000,
     destination: join(project.root, 'packages'),
