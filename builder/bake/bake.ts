@@ -1,4 +1,6 @@
+import { availableParallelism } from 'node:os'
 import { layerRoot, readLayer, verifyLayer } from '../cache/layers.ts'
+import { runParallel } from '../cache/parallel.ts'
 import type { Sha256 } from '../core/digest.ts'
 import { runStep } from '../core/event.ts'
 import type { RepositoryDeb } from '../deb/repository.ts'
@@ -45,6 +47,15 @@ const startOf = ({ id, title, expectedMs }: PlannedStep) => ({
   ...(expectedMs === undefined ? {} : { expectedMs }),
 })
 
+/** Check every sealed layer of the plan, several at a time. Returns the keys of those that can be built upon. */
+const verifyLayers = async (kitchen: Kitchen, steps: readonly PlannedStep[]): Promise<ReadonlySet<Sha256>> => {
+  const { project, tools, signal } = kitchen
+  const records = await Promise.all(steps.map(({ key }) => readLayer(project.cache, key)))
+  const sealed = records.filter((record) => record !== undefined)
+  await runParallel(sealed, availableParallelism(), (record) => verifyLayer(tools, project.cache, record, signal))
+  return new Set(sealed.map(({ key }) => key))
+}
+
 /**
  * Run the steps of a plan: what is sealed is verified and used, what is not is baked, and the image is written from the
  * merged view. Needs a mount namespace of its own and everything of the lock in the cache. Returns the image's digest.
@@ -53,7 +64,7 @@ export const bakePlan = async (
   kitchen: Kitchen,
   steps: readonly PlannedStep[],
 ): Promise<{ path: string; sizeBytes: number; sha256: Sha256 }> => {
-  const { project, profile, lock, tools, emit, signal } = kitchen
+  const { project, profile, lock, emit, signal } = kitchen
   const image = steps.at(-1)
   const finalise = steps.at(-2)
   if (image === undefined || finalise === undefined) throw new Error('a plan ends with finalise and image')
@@ -66,14 +77,13 @@ export const bakePlan = async (
 
   await using mounted = new AsyncDisposableStack()
   const base = profile.base.kind === 'image' ? mounted.use(await mountBase(kitchen, profile.base.path)) : undefined
+  const sealed = await verifyLayers(kitchen, steps.slice(0, -1))
   const scaffold = await scaffoldLayer(kitchen)
   const layers = base ? [base.path] : []
   const installed = new Map(base?.installed)
   for (const step of steps.slice(0, -1)) {
     signal.throwIfAborted()
-    const record = await readLayer(project.cache, step.key)
-    if (record) {
-      await verifyLayer(tools, project.cache, record, signal)
+    if (sealed.has(step.key)) {
       layers.push(layerRoot(project.cache, step.key))
       emit({ type: 'step-end', id: step.id, outcome: 'cached', durationMs: 0 })
     } else {
