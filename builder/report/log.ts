@@ -25,7 +25,8 @@ export interface LogSink extends Sink {
 
 /**
  * Write everything that happens, command output included, to a log of its own below `folder`: JSON lines as pino makes
- * them. The last 20 logs are kept. With `path`, go on in that log. Written at once, so that a killed run leaves it whole.
+ * them, but for progress, of which a step has one line a second. The last 20 logs are kept. With `path`, go on in that log.
+ * Written at once, so that a killed run leaves it whole.
  */
 export const openLog = (options: { folder: string; command: string; path?: string | undefined }): LogSink => {
   const { folder, command } = options
@@ -36,9 +37,17 @@ export const openLog = (options: { folder: string; command: string; path?: strin
   }
   const destination = pino.destination({ dest: path, sync: true, append: true })
   const log = pino({ base: { pid: process.pid, command }, level: 'debug' }, destination)
+  const progressMs = new Map<string, number>()
+  const isTooSoon = (id: string): boolean => {
+    const nowMs = performance.now()
+    if (nowMs - (progressMs.get(id) ?? -1000) < 1000) return true
+    progressMs.set(id, nowMs)
+    return false
+  }
   return {
     path,
     event(event) {
+      if (event.type === 'step-progress' && isTooSoon(event.id)) return
       const { type, ...fields } = event
       if (event.type === 'debug') log.debug({ type, ...event.fields }, event.message)
       else if (event.type === 'notice') log[event.level]({ type }, event.message)

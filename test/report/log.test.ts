@@ -53,6 +53,16 @@ test('the log keeps everything, and twenty logs are kept', async (t) => {
   ])
 })
 
+test('of the progress of a step the log takes what is a second apart', async (t) => {
+  const log = openLog({ folder: await scratch(t), command: 'bake' })
+  for (let done = 1; done <= 50; done += 1) {
+    for (const id of ['a', 'b']) log.event({ type: 'step-progress', id, done, total: 50, unit: 'bytes' })
+  }
+  log.close()
+  const lines = (await readFile(log.path, 'utf8')).trimEnd().split('\n')
+  t.true(lines.length >= 2 && lines.length < 20, `${lines.length} lines`)
+})
+
 test('json: one line an event, failures with the log, no debug', (t) => {
   const written: string[] = []
   const sink = createJsonSink({ write: (line) => written.push(line), now: () => new Date(0) })
