@@ -6,6 +6,7 @@ import type { Kitchen } from '../../builder/bake/kitchen.ts'
 import { planBake } from '../../builder/bake/prepare.ts'
 import { openBlobs } from '../../builder/cache/blobs.ts'
 import { hostArchitecture } from '../../builder/host/architecture.ts'
+import { runCommand } from '../../builder/host/command.ts'
 import { findEmulation } from '../../builder/host/emulation.ts'
 import { makeScratch } from '../../builder/host/scratch.ts'
 import { toolsSuite } from '../../builder/host/tools-packages.ts'
@@ -22,6 +23,8 @@ import { benchTwins } from './twins.ts'
 
 const parts = ['bake', 'image', 'boot', 'twins'] as const
 type Part = (typeof parts)[number]
+
+const fixedSet = join(import.meta.dirname, 'twins.yaml')
 
 const marker = 'PIBAKE_BENCH_MOUNTS'
 
@@ -43,11 +46,11 @@ const chosenParts = (): ReadonlySet<Part> => {
   )
 }
 
-/** Everything that a bake of `pub` in the checkout shares. */
-const openKitchen = async (checkout: Checkout, scratch: string, signal: AbortSignal) => {
+/** Everything that a bake of the profile in the checkout shares; `scratch` must be its own. */
+const openKitchen = async (checkout: Checkout, name: string, scratch: string, signal: AbortSignal) => {
   const { project } = checkout
   const emit = (): void => undefined
-  const { profile, lock, steps } = await planBake(project, 'pub', async () => '')
+  const { profile, lock, steps } = await planBake(project, name, async () => '')
   const tools = await openTree({ project, suite: toolsSuite, emit, signal })
   const native = needsTwinTree(profile) ? await openTree({ project, suite: profile.suite, tools, emit, signal }) : tools
   const timeSeconds = Math.floor(Date.parse(lock.time) / 1000)
@@ -70,14 +73,32 @@ const openKitchen = async (checkout: Checkout, scratch: string, signal: AbortSig
   return { kitchen, steps }
 }
 
+/** The fixed set, on a base that is baked here where it is not the one of `pub`, and the set of `pub`. */
+const benchBothSets = async (
+  checkout: Checkout,
+  pub: Awaited<ReturnType<typeof openKitchen>>,
+  stack: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<Row[]> => {
+  const baked = await checkout.runJson(['--profile', fixedSet, '--offline'])
+  if (baked.exitCode !== 0) throw new Error(`the base could not be baked:\n${baked.stderr}`)
+  const scratch = stack.use(await makeScratch(checkout.project.work))
+  const fixed = await openKitchen(checkout, fixedSet, scratch.path, signal)
+  const [base, pubBase] = [fixed.steps[0], pub.steps[0]]
+  if (!base || !pubBase) throw new Error('a plan begins with its base')
+  return benchTwins({ kitchen: fixed.kitchen, baseKey: base.key }, { kitchen: pub.kitchen, baseKey: pubBase.key }, say)
+}
+
 const bench = async (chosen: ReadonlySet<Part>, signal: AbortSignal): Promise<void> => {
   const machine = describeMachine(home)
   for (const line of machineLines(machine)) say(line)
+  // The last thing that wants a network.
+  if (chosen.has('twins')) await runCommand([join(home, 'pibake'), 'fetch', '--profile', fixedSet])
   const checkout = await makeCheckout()
   await using stack = new AsyncDisposableStack()
   stack.defer(() => checkout.remove())
   const scratch = stack.use(await makeScratch(checkout.project.work))
-  const { kitchen, steps } = await openKitchen(checkout, scratch.path, signal)
+  const { kitchen, steps } = await openKitchen(checkout, 'pub', scratch.path, signal)
   const { tools, lock } = kitchen
   const rows: Row[] = []
 
@@ -101,10 +122,9 @@ const bench = async (chosen: ReadonlySet<Part>, signal: AbortSignal): Promise<vo
   }
   if (chosen.has('twins')) {
     say('\nNative twins against emulation')
-    const [base] = steps
     if (kitchen.emulation !== 'private')
       say('  skipped: this machine has no private binfmt_misc, or runs the target itself')
-    else if (base) rows.unshift(...(await benchTwins(kitchen, base.key, say)))
+    else rows.unshift(...(await benchBothSets(checkout, { kitchen, steps }, stack, signal)))
   }
   say(`\n${renderText(rows)}`)
   if (chosen.size < parts.length) return

@@ -8,7 +8,9 @@ import { stagePackage } from '../../builder/bake/stage-package.ts'
 import { layerRoot } from '../../builder/cache/layers.ts'
 import { hashJson, type Sha256 } from '../../builder/core/digest.ts'
 import { formatDuration } from '../../builder/core/size.ts'
+import type { RepositoryDeb } from '../../builder/deb/repository.ts'
 import { packageNameOf } from '../../builder/deb/stage-control.ts'
+import type { LockedDeb } from '../../builder/lock/schema.ts'
 import { runInRoot, type TargetRoot } from '../../builder/root/root.ts'
 import type { Row, Say } from './result.ts'
 
@@ -47,25 +49,29 @@ const timedInstall = async (
   return { wallMs: wall * 1000, cpuMs: (user + system) * 1000 }
 }
 
-/**
- * Install the fixed set into a fresh root on the sealed base, in one run of apt: every package that the stages of the
- * profile bring, the stages' own packages, and the extra packages of the profile's mirror. All of them are in its lock.
- */
+/** What one run of apt installs on the sealed base of a profile. */
+interface PackageSet {
+  kitchen: Kitchen
+  /** Folders of the base, from the bottom up. */
+  below: readonly string[]
+  /** What apt is asked for. */
+  names: readonly string[]
+  /** All that comes with it. */
+  debs: readonly LockedDeb[]
+  /** Packages of stages among them. */
+  own: readonly RepositoryDeb[]
+}
+
+/** Install a set into a fresh root on its base, in one run of apt. */
 const install = async (
-  kitchen: Kitchen,
-  options: { mode: 'twins' | 'emulation'; below: readonly string[]; say: Say },
+  set: PackageSet,
+  { mode, say }: { mode: 'twins' | 'emulation'; say: Say },
 ): Promise<Cost & { count: number }> => {
-  const { mode, below, say } = options
-  const { lock, profile, signal } = kitchen
-  const stepDebs = lock.steps.filter(({ name }) => name !== 'base').flatMap(({ debs }) => debs)
-  const debs = [...stepDebs, ...lock.extras]
+  const { below, names, debs, own } = set
+  const kitchen = mode === 'twins' ? set.kitchen : { ...set.kitchen, native: undefined }
+  const { lock, signal } = kitchen
   const before = versionsOf(lock.steps.find(({ name }) => name === 'base')?.debs ?? [])
-  const own = await Promise.all(profile.stages.map((entry) => stagePackage(kitchen, entry)))
   const described = [...(await describeDebs(kitchen, debs)), ...own]
-  const names = [
-    ...profile.stages.map(({ stage }) => packageNameOf(stage.name)),
-    ...lock.extras.map(({ name }) => name),
-  ]
   const id = `bench-${mode}-${randomUUID()}`
   const step = { id, title: mode, inputs: [], key: hashJson(id) }
   let cost: Cost | undefined
@@ -96,23 +102,59 @@ const install = async (
   return { ...cost, count: described.length }
 }
 
-/** The fixed set with native twins and under emulation alone. */
-export const benchTwins = async (kitchen: Kitchen, baseKey: Sha256, say: Say): Promise<Row[]> => {
-  const below = [await scaffoldLayer(kitchen), layerRoot(kitchen.project.cache, baseKey)]
-  const twinned = { mode: 'twins', below, say } as const
+/** A set with native twins, and under emulation alone. */
+const compare = async (set: PackageSet, say: Say): Promise<{ twins: Cost & { count: number }; emulation: Cost }> => {
   // Once unmeasured, so that both measured runs find the packages in memory.
-  await install(kitchen, twinned)
-  const twins = await install(kitchen, twinned)
-  say(`  twins: ${formatDuration(twins.wallMs)}`)
-  const emulation = await install({ ...kitchen, native: undefined }, { mode: 'emulation', below, say })
-  say(`  emulation: ${formatDuration(emulation.wallMs)}`)
-  const what = `${twins.count} packages installed with native twins`
+  await install(set, { mode: 'twins', say })
+  const twins = await install(set, { mode: 'twins', say })
+  say(`  ${twins.count} packages with twins: ${formatDuration(twins.wallMs)}`)
+  const emulation = await install(set, { mode: 'emulation', say })
+  say(`  ${twins.count} packages under emulation: ${formatDuration(emulation.wallMs)}`)
+  return { twins, emulation }
+}
+
+const baseOf = async (kitchen: Kitchen, baseKey: Sha256): Promise<string[]> => [
+  await scaffoldLayer(kitchen),
+  layerRoot(kitchen.project.cache, baseKey),
+]
+
+/**
+ * The extra packages of `twins.yaml` with all they need, and what the stages of `pub` bring with the extra packages of
+ * its mirror: each with native twins and under emulation. The sealed bases must be in the cache.
+ */
+export const benchTwins = async (
+  fixed: { kitchen: Kitchen; baseKey: Sha256 },
+  pub: { kitchen: Kitchen; baseKey: Sha256 },
+  say: Say,
+): Promise<Row[]> => {
+  const community = await compare(
+    {
+      kitchen: fixed.kitchen,
+      below: await baseOf(fixed.kitchen, fixed.baseKey),
+      names: fixed.kitchen.profile.extraPackages,
+      debs: fixed.kitchen.lock.extras,
+      own: [],
+    },
+    say,
+  )
+  const { profile, lock } = pub.kitchen
+  const stages = await compare(
+    {
+      kitchen: pub.kitchen,
+      below: await baseOf(pub.kitchen, pub.baseKey),
+      names: [...profile.stages.map(({ stage }) => packageNameOf(stage.name)), ...profile.extraPackages],
+      debs: [...lock.steps.filter(({ name }) => name !== 'base').flatMap(({ debs }) => debs), ...lock.extras],
+      own: await Promise.all(profile.stages.map((entry) => stagePackage(pub.kitchen, entry))),
+    },
+    say,
+  )
+  const what = `${community.twins.count} packages of a community node installed with native twins`
   return [
     {
       id: 'twins-wall',
       what,
-      measured: twins.wallMs,
-      reference: { what: 'under emulation', value: emulation.wallMs },
+      measured: community.twins.wallMs,
+      reference: { what: 'under emulation', value: community.emulation.wallMs },
       unit: 'ms',
       ratio: 'faster',
       limit: 15,
@@ -120,8 +162,16 @@ export const benchTwins = async (kitchen: Kitchen, baseKey: Sha256, say: Say): P
     {
       id: 'twins-cpu',
       what: `${what}: processor time`,
-      measured: twins.cpuMs,
-      reference: { what: 'under emulation', value: emulation.cpuMs },
+      measured: community.twins.cpuMs,
+      reference: { what: 'under emulation', value: community.emulation.cpuMs },
+      unit: 'ms',
+      ratio: 'faster',
+    },
+    {
+      id: 'twins-pub',
+      what: `All ${stages.twins.count} packages that \`pub\` puts on the base, most of the time spent unpacking`,
+      measured: stages.twins.wallMs,
+      reference: { what: 'under emulation', value: stages.emulation.wallMs },
       unit: 'ms',
       ratio: 'faster',
     },
