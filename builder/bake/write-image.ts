@@ -1,7 +1,9 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Sha256 } from '../core/digest.ts'
-import { type RepositoryDeb, writeImageMirror } from '../deb/repository.ts'
+import type { Stanza } from '../deb/deb822.ts'
+import { readImageMirror, writeImageMirror } from '../deb/image-mirror.ts'
+import type { RepositoryDeb } from '../deb/repository.ts'
 import { mountLayers } from '../host/mount.ts'
 import { type AssembledImage, assembleImage } from '../image/assemble.ts'
 import { assertClean, lintRoot } from '../image/lint.ts'
@@ -30,7 +32,7 @@ export const writeImage = async (
   const { tools, profile, scratch, timeSeconds, emit, signal } = kitchen
   const { stepId, finaliseKey, layers, stagePackages, destination } = options
   const hasMirror = profile.stages.some(({ stage }) => stage.name === mirrorStage)
-  const mirror = hasMirror ? [await layMirror(kitchen, stagePackages)] : []
+  const mirror = hasMirror ? [await layMirror(kitchen, layers, stagePackages)] : []
   // overlayfs wants two lower folders at least; an empty one changes nothing.
   const empty = join(scratch, 'empty')
   await mkdir(empty)
@@ -50,8 +52,23 @@ export const writeImage = async (
   })
 }
 
-/** Lay out the mirror of everything on the image and the profile's extra packages as one more layer. */
-const layMirror = async (kitchen: Kitchen, stagePackages: readonly RepositoryDeb[]): Promise<string> => {
+/** What the mirror of the base image lists, as the layers show it. */
+const readMirrorBelow = async (kitchen: Kitchen, layers: readonly string[]): Promise<Stanza[]> => {
+  const { tools, profile, scratch } = kitchen
+  if (profile.base.kind !== 'image') return []
+  await using view = await mountLayers(tools, layers, join(scratch, 'mirror.below'))
+  return await readImageMirror({ root: view.path, folder: mirrorFolder, architecture: profile.architecture })
+}
+
+/**
+ * Lay out the mirror of everything on the image and the profile's extra packages as one more layer. Its index lists what
+ * the mirror of a base image has as well.
+ */
+const layMirror = async (
+  kitchen: Kitchen,
+  layers: readonly string[],
+  stagePackages: readonly RepositoryDeb[],
+): Promise<string> => {
   const { lock, profile, scratch, timeSeconds } = kitchen
   const debs = allDebs(lock)
   await verifyDebs(kitchen, debs)
@@ -60,6 +77,7 @@ const layMirror = async (kitchen: Kitchen, stagePackages: readonly RepositoryDeb
     root,
     folder: mirrorFolder,
     debs: [...(await describeDebs(kitchen, debs)), ...stagePackages],
+    below: await readMirrorBelow(kitchen, layers),
     architecture: profile.architecture,
     timeSeconds,
   })

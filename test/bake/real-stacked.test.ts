@@ -1,10 +1,13 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import anyTest, { type TestFn } from 'ava'
-import { hashFile } from '../../builder/core/digest.ts'
+import { hashBytes, hashFile } from '../../builder/core/digest.ts'
+import { parseStanzas, type Stanza } from '../../builder/deb/deb822.ts'
 import { runTool } from '../../builder/host/sandbox.ts'
 import { extractBoot, inspectBase } from '../../builder/image/open.ts'
 import { readBaseStatus } from '../../builder/image/status.ts'
+import { allDebs } from '../../builder/lock/debs.ts'
+import { lockPath, readLock } from '../../builder/lock/file.ts'
 import { type Checkout, makeCheckout } from '../support/checkout.ts'
 import { leftovers } from '../support/leftovers.ts'
 import { tools } from '../support/tools.ts'
@@ -19,16 +22,31 @@ test.before(async () => {
 })
 test.after.always(() => checkout?.remove())
 
+/** Let debugfs(8) do something with the root file system of an image; what it prints, to the last line feed. */
+const inRoot = async (image: string, request: string, writable: string[] = []): Promise<string> => {
+  const { offsetBytes } = (await inspectBase(image)).root
+  const command = ['debugfs', '-R', request, `${image}?offset=${offsetBytes}`]
+  return `${(await runTool(tools, command, { readOnly: [image], writable })).stdout}\n`
+}
+
+const mirror = '/srv/pibake/mirror'
+const index = 'main/binary-arm64/Packages'
+
+const listedIn = async (image: string): Promise<Map<string, Stanza>> => {
+  const packages = await inRoot(image, `cat ${mirror}/dists/pibake/${index}`)
+  return new Map([...parseStanzas(packages)].map((stanza) => [stanza.Package ?? '', stanza]))
+}
+
 ifRoot('an image that pibake baked is the base of another one, and stays as it is', async (t) => {
   t.timeout(900_000)
   const { images, root } = checkout.project
-  await checkout.addProfile('lower', ['stages: [first-boot]'])
+  await checkout.addProfile('lower', ['stages: [apt-mirror]'])
   const lower = await checkout.runJson(['--profile', 'lower', '--offline'])
   t.is(lower.exitCode, 0, lower.stderr.slice(-3000))
   const base = join(images, 'lower.img')
   const before = await stat(base)
 
-  await checkout.addProfile('upper', ['base: images/lower.img', 'stages: [ssh]'], {
+  await checkout.addProfile('upper', ['base: images/lower.img', 'stages: [apt-mirror, ssh]'], {
     status: await readBaseStatus(tools, base),
   })
   const upper = await checkout.runJson(['--profile', 'upper', '--offline'])
@@ -51,13 +69,7 @@ ifRoot('an image that pibake baked is the base of another one, and stays as it i
   for (const name of ['pibake-first-boot', 'pibake-ssh', 'openssh-server', 'linux-image-arm64']) {
     t.true(status.includes(`\nPackage: ${name}\nStatus: install ok installed\n`), name)
   }
-  const cat = async (path: string): Promise<string> =>
-    (
-      await runTool(tools, ['debugfs', '-R', `cat ${path}`, `${image}?offset=${info.root.offsetBytes}`], {
-        readOnly: [image],
-      })
-    ).stdout
-  t.true((await cat('/etc/fstab')).startsWith(`PARTUUID=${info.diskId}-02 `))
+  t.true((await inRoot(image, 'cat /etc/fstab')).startsWith(`PARTUUID=${info.diskId}-02 `))
 
   const [one, other] = [join(root, 'boot-lower'), join(root, 'boot-upper')]
   await extractBoot({ tools, image: await inspectBase(base), destination: one })
@@ -68,4 +80,29 @@ ifRoot('an image that pibake baked is the base of another one, and stays as it i
 
   const again = await checkout.runJson(['--profile', 'upper', '--offline'])
   t.is(again.data.ran, 0)
+})
+
+ifRoot('the mirror of the image lists its own packages and those of the mirror below, and has them', async (t) => {
+  const { images, locks, root } = checkout.project
+  const [base, image] = [join(images, 'lower.img'), join(images, 'upper.img')]
+  const lock = await readLock(lockPath(locks, 'upper'))
+  const ofUpper = new Set(lock ? allDebs(lock).map(({ name }) => name) : [])
+  const [below, listed] = [await listedIn(base), await listedIn(image)]
+  t.true(below.size > 100)
+  t.deepEqual(
+    [...below.keys()].filter((name) => !listed.has(name)),
+    [],
+  )
+  for (const name of ['openssh-server', 'pibake-ssh']) t.deepEqual([below.has(name), listed.has(name)], [false, true])
+
+  t.false(ofUpper.has('netbase'))
+  t.deepEqual(listed.get('netbase'), below.get('netbase'))
+  for (const name of ['netbase', 'openssh-server', 'pibake-apt-mirror']) {
+    const { Filename, SHA256 } = listed.get(name) ?? {}
+    await inRoot(image, `dump ${mirror}/${Filename} ${join(root, `${name}.deb`)}`, [root])
+    t.is(String(await hashFile(join(root, `${name}.deb`))), String(SHA256), name)
+  }
+  const packages = await inRoot(image, `cat ${mirror}/dists/pibake/${index}`)
+  const release = await inRoot(image, `cat ${mirror}/dists/pibake/Release`)
+  t.true(release.includes(`\n ${hashBytes(packages)} ${Buffer.byteLength(packages)} ${index}\n`))
 })
