@@ -13,6 +13,7 @@ import { describeDebs, type Kitchen, verifyDebs } from './kitchen.ts'
 import { scaffoldLayer } from './layer.ts'
 import { bakeStage } from './stage.ts'
 import { stagePackage } from './stage-package.ts'
+import { noteStageVersions } from './stage-versions.ts'
 import { writeImage } from './write-image.ts'
 
 /** What the steps so far have made, and what the next one stands on. */
@@ -101,5 +102,6 @@ export const bakePlan = async (
     return writeImage(kitchen, written)
   })
   await rememberImage(project, profile.name, { key: image.key, sha256: result.sha256 })
+  await noteStageVersions(kitchen)
   return { path, ...result }
 }

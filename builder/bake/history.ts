@@ -11,8 +11,12 @@ export interface ImageRecord {
   sha256: Sha256
 }
 
+/** By stage and version: the digest of what the version stood for when it was first baked, see `stage-versions.ts`. */
+export type StageVersions = Readonly<Record<string, Readonly<Record<string, Sha256>>>>
+
 interface Memory {
   steps: History
+  versions?: StageVersions
   image?: ImageRecord & { sizeBytes: number; mtimeMs: number }
 }
 
@@ -27,7 +31,7 @@ const readMemory = async (project: Project, profile: string): Promise<Memory> =>
     const memory = JSON.parse(text) as Partial<Memory>
     return { ...memory, steps: memory.steps ?? {} }
   } catch {
-    // Only durations and reasons are lost with a damaged history.
+    // Only durations, reasons and notices are lost with a damaged history.
     return { steps: {} }
   }
 }
@@ -53,6 +57,17 @@ export const rememberStep = async (
   const memory = await readMemory(project, profile)
   const { key, inputs } = step
   await writeMemory(project, profile, { ...memory, steps: { ...memory.steps, [step.id]: { key, inputs, durationMs } } })
+}
+
+export const readStageVersions = async (project: Project, profile: string): Promise<StageVersions> =>
+  (await readMemory(project, profile)).versions ?? {}
+
+export const rememberStageVersions = async (
+  project: Project,
+  profile: string,
+  versions: StageVersions,
+): Promise<void> => {
+  await writeMemory(project, profile, { ...(await readMemory(project, profile)), versions })
 }
 
 export const rememberImage = async (project: Project, profile: string, image: ImageRecord): Promise<void> => {

@@ -60,6 +60,12 @@ ifRoot('a line in the last stage bakes that stage alone, and putting it back bak
   t.deepEqual(own.changed.started, [last, 'finalise', 'image'])
   t.is(own.changed.data.ran, 3)
   t.not(own.changed.data.sha256, first.data.sha256)
+  const noticesOf = ({ events }: JsonRun) => events.flatMap((event) => (event.type === 'notice' ? [event.message] : []))
+  t.is(
+    noticesOf(own.changed).filter((text) => text.startsWith(`Stage \`${last}\` changed but is still version`)).length,
+    1,
+  )
+  t.deepEqual(noticesOf(own.restored), noticesOf(first))
   for (const run of [restored, own.restored]) {
     t.deepEqual(run.started, ['image'])
     t.is(run.data.sha256, first.data.sha256)
