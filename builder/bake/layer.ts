@@ -35,7 +35,7 @@ export const bakeLayer = async (
 ): Promise<string> => {
   const { project, tools, native, profile, scratch, timeSeconds, emit, signal } = kitchen
   const { step, lower, debs, packages } = options
-  const folder = join(scratch, step.id)
+  const folder = join(scratch, 'steps', step.id)
   const layer = join(folder, 'layer')
   const inside = join(folder, 'inside')
   await mkdir(join(layer, 'upper'), { recursive: true, mode: 0o755 })
