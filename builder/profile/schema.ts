@@ -4,6 +4,9 @@ const stageName = z
   .string()
   .regex(/^[a-z][a-z0-9-]*$/, 'a stage name is lower-case letters, digits and hyphens, beginning with a letter')
 
+/** Steps of every bake, which a stage would be taken for. */
+const reservedNames: readonly string[] = ['base', 'finalise', 'image']
+
 const settingName = z
   .string()
   .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'a setting name is kebab-case: lower-case words joined by hyphens')
@@ -101,7 +104,9 @@ const portal = z
 /** `stages/<name>/stage.yaml`. */
 export const stageFileSchema = z
   .strictObject({
-    name: stageName.describe('Name of the stage, the same as its folder.'),
+    name: stageName
+      .refine((name) => !reservedNames.includes(name), 'pibake has a step of this name; give the stage another')
+      .describe('Name of the stage, the same as its folder.'),
     version: z
       .string()
       .regex(/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/, 'expected a Debian version such as `1.2.0`')

@@ -45,14 +45,15 @@ const mistakes: Record<string, Mistake> = {
   ),
   'unknown tag': inProfile('hostname: !x pub', '3:11: bad YAML: Unresolved tag: !x'),
   'unknown stage': inProfile(
-    'stages:\n  - shs\n  - shh',
-    '4:5: there is no stage `shs`',
-    '5:5: there is no stage `shh` — did you mean `ssh`?',
+    'stages:\n  - shs\n  - tor\n  - shh',
+    '4:5: there is no stage `shs` — did you mean `ssh`?',
+    '5:5: there is no stage `tor`',
+    '6:5: there is no stage `shh` — did you mean `ssh`?',
   ),
   'stage twice': inProfile('stages: [ssh, ssh]', '3:15: `ssh` stands here a second time'),
   'unknown setting': inProfile(
     'stages: [ssh]\nsettings:\n  ssh:\n    prot: 22\n    xyz: 1',
-    '6:5: the stage `ssh` has no setting `prot`',
+    '6:5: the stage `ssh` has no setting `prot` — did you mean `port`?',
     '7:5: the stage `ssh` has no setting `xyz`',
   ),
   'wrong type of a setting': inProfile(
@@ -95,6 +96,15 @@ const mistakes: Record<string, Mistake> = {
     expected: [
       'stages/x/stage.yaml:5:1: unknown key `package` — did you mean `packages`?',
       'stages/profiles/p.yaml:3:13: there is no stage `nothing-like-it`',
+    ],
+  },
+  'a name that pibake takes for itself': {
+    files: {
+      'stages/profiles/p.yaml': profileYaml('p', 'stages: [image]'),
+      'stages/image/stage.yaml': stageYaml('image'),
+    },
+    expected: [
+      'stages/image/stage.yaml:1:7: pibake has a step of this name; give the stage another, got the text `image`',
     ],
   },
   'version without quotes': {
@@ -159,7 +169,11 @@ test('the offending line is shown with a caret', async (t) => {
   const { files } = inProfile('stages:\n  - shs')
   const error = await t.throwsAsync(resolveProfile(await makeProject(t, files), 'p'), { instanceOf: PibakeError })
   t.is(error?.message, '`stages/profiles/p.yaml` has a mistake.')
-  t.deepEqual(error?.details, ['stages/profiles/p.yaml:4:5: there is no stage `shs`', '  4 |   - shs', '    |     ^'])
+  t.deepEqual(error?.details, [
+    'stages/profiles/p.yaml:4:5: there is no stage `shs` — did you mean `ssh`?',
+    '  4 |   - shs',
+    '    |     ^',
+  ])
 })
 
 test('an artifact without a sha256 has a code of its own', async (t) => {
