@@ -10,7 +10,7 @@ import { createSerialLog } from './serial.ts'
 
 export interface BootRequest extends MachineRequest {
   emit: Emit
-  /** Milliseconds for the whole boot; 600 000 by default, for emulation is slow on a busy machine. */
+  /** Milliseconds for the whole boot; by default what the board's table gives. */
   timeoutMs?: number
   /** How long the last boot took, for the display. */
   expectedMs?: number
@@ -24,13 +24,14 @@ export interface Guest extends GuestConsole, AsyncDisposable {
   state: 'running' | 'degraded'
   /** The last `lines` lines of a unit's journal; 50 by default. */
   journal(unit: string, lines?: number): Promise<string>
-  /** Shut the system down and wait for the machine to end; ended by force after 90 s. */
+  /** Shut the system down and wait for the machine to end; ended by force after 90 s times the board's patience. */
   poweroff(): Promise<void>
   /** The last lines of the serial console. */
   consoleTail(): string[]
 }
 
 const stepId = 'boot'
+const poweroffMs = 90_000
 /** How long a kernel or system that has given up may still say why. */
 const lastWordsMs = 1000
 
@@ -64,7 +65,8 @@ export const bootImage = (request: BootRequest): Promise<Guest> => {
 }
 
 const boot = async (request: BootRequest): Promise<Guest> => {
-  const { board, emit, timeoutMs = 600_000 } = request
+  const { board, emit, timeoutMs = boards[board].bootTimeoutMs } = request
+  const { patience } = boards[board]
   await using stack = new AsyncDisposableStack()
   const startedAt = performance.now()
   const machine = stack.use(await startMachine(request))
@@ -82,7 +84,7 @@ const boot = async (request: BootRequest): Promise<Guest> => {
   stack.defer(() => clearTimeout(timer))
   const endsAt = startedAt + timeoutMs
   const signal = AbortSignal.any([failed.signal, ...(request.signal ? [request.signal] : [])])
-  const console = createConsole(machine.shell)
+  const console = createConsole(machine.shell, { patience })
   try {
     await console.greet({ timeoutMs, signal })
     const state = await awaitSystem(console.run, endsAt, signal)
@@ -99,8 +101,8 @@ const boot = async (request: BootRequest): Promise<Guest> => {
       journal: async (unit, lines = 50) =>
         (await console.run(`journalctl -b --no-pager -o short -n ${lines} -u ${quoteWord(unit)}`, { signal })).output,
       poweroff: async () => {
-        console.run('systemctl poweroff', { timeoutMs: 30_000 }).catch(() => {})
-        await Promise.race([machine.ended, sleep(90_000, undefined, { ref: false })])
+        console.run('systemctl poweroff').catch(() => {})
+        await Promise.race([machine.ended, sleep(poweroffMs * patience, undefined, { ref: false })])
       },
       consoleTail: log.tail,
       [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -33,21 +33,39 @@ export const parseStageChecks = (json: string): GuestCheck[] => {
   }
 }
 
+/** What the guest answers about itself; half an answer is none, so a time-out is thrown as `BOOT_FAILED`. */
+const ask = async (
+  guest: Pick<Guest, 'run'>,
+  script: string,
+  options: { about: string; signal?: AbortSignal },
+): Promise<string> => {
+  const { output, timedOut } = await guest.run(script, options.signal ? { signal: options.signal } : {})
+  if (!timedOut) return output
+  throw new PibakeError('BOOT_FAILED', `The guest did not say in time ${options.about}.`, {
+    hint: 'Test it again when this machine has less to do.',
+    details: output.split('\n').slice(-10),
+  })
+}
+
 /** What to ask the guest: the checks of pibake, those of its stages by name, and at last the purge of one package. */
 export const collectChecks = async (
   guest: Pick<Guest, 'run'>,
   options: { purge?: string; signal?: AbortSignal } = {},
 ): Promise<GuestCheck[]> => {
   const signal = options.signal ? { signal: options.signal } : {}
-  const listing = await guest.run(
+  const listing = await ask(
+    guest,
     `for file in /usr/share/pibake/stages/*.json; do [ -f "$file" ] || continue; base64 -w 0 "$file"; echo; done`,
-    signal,
+    { about: 'which checks its stages declare', ...signal },
   )
-  const files = listing.output.split('\n').filter((line) => line !== '')
+  const files = listing.split('\n').filter((line) => line !== '')
   const declared = files.flatMap((line) => parseStageChecks(Buffer.from(line, 'base64').toString()))
   const purge = options.purge ?? 'ssb-pub'
-  const installed = await guest.run(`dpkg-query -W -f '\${db:Status-Status}' ${quoteWord(`pibake-${purge}`)}`, signal)
-  const canPurge = installed.output === 'installed'
+  const installed = await ask(guest, `dpkg-query -W -f '\${db:Status-Status}' ${quoteWord(`pibake-${purge}`)}`, {
+    about: 'whether the package to purge is installed',
+    ...signal,
+  })
+  const canPurge = installed === 'installed'
   if (options.purge !== undefined && !canPurge) {
     throw new PibakeError('UNKNOWN_NAME', `The image has no package \`pibake-${purge}\` to purge.`, {
       hint: 'Name a stage of the image.',
@@ -55,6 +73,10 @@ export const collectChecks = async (
   }
   return [...systemChecks({ hasStages: files.length > 0 }), ...declared, ...(canPurge ? [purgeCheck(purge)] : [])]
 }
+
+/** The same checks with the time that a machine needs which is slower than `virt` by `patience`. */
+export const allowTime = (checks: readonly GuestCheck[], patience: number): GuestCheck[] =>
+  checks.map((check) => ({ ...check, timeoutMs: check.timeoutMs * patience }))
 
 /** Journals that may explain a failure: of the failed units, and of the stage's own. */
 const explain = async (guest: Pick<Guest, 'run'>, stage: string, signal: AbortSignal | undefined): Promise<string> => {
@@ -65,7 +87,7 @@ for unit in $units; do
   echo "--- journal of $unit"
   journalctl -b --no-pager -q -o short -n 50 -u "$unit"
 done`
-  const { output } = await guest.run(script, { timeoutMs: 60_000, ...(signal ? { signal } : {}) })
+  const { output } = await guest.run(script, signal ? { signal } : {})
   return output
 }
 

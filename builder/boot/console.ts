@@ -5,7 +5,7 @@ import { longestCommand, quoteWord, type Reply, runPieces, takeReply, toPieces, 
 import { plainText } from './serial.ts'
 
 export interface RunOptions {
-  /** Milliseconds until the command is ended inside the guest; 60 000 by default. */
+  /** Milliseconds until the command is ended inside the guest; by default 60 000 times the console's patience. */
   timeoutMs?: number
   signal?: AbortSignal
 }
@@ -26,8 +26,10 @@ export interface GuestConsole {
   push(path: string, bytes: Uint8Array, mode: number, options?: RunOptions): Promise<void>
 }
 
+const commandMs = 60_000
 /** Beyond the guest's own limit: what a loaded emulated machine may need to answer at all. */
-const answerMs = 60_000
+const leastAnswerMs = 60_000
+const greetingMs = 2000
 const keepBytes = 4 << 20
 /** Of `timeout`: 124 or, from busybox, 143; 137 when the command ignored SIGTERM. */
 const timeoutStatuses: ReadonlySet<number> = new Set([124, 137, 143])
@@ -48,14 +50,17 @@ const noAnswer = (reason: string, received: Buffer): PibakeError =>
 
 /**
  * Put commands to the shell at the other end of `stream`. Settings of the terminal do not matter: echo, prompts, line
- * ends and noise around the replies are left aside.
+ * ends and noise around the replies are left aside. `patience` (1 by default) multiplies how long it waits where the
+ * caller says nothing, for a machine that is slower by so much.
  */
 export const createConsole = (
   stream: Duplex,
+  { patience = 1 }: { patience?: number } = {},
 ): GuestConsole & {
   /** Try until the shell answers; to be called first. `timeoutMs` bounds the whole wait. */
   greet(options: { timeoutMs: number; retryMs?: number; signal?: AbortSignal }): Promise<void>
 } => {
+  const answerMs = leastAnswerMs * patience
   let received: Buffer = Buffer.alloc(0)
   let closed = false
   let wake = (): void => {}
@@ -131,7 +136,10 @@ export const createConsole = (
     return result
   }
 
-  const run = async (script: string, { timeoutMs = 60_000, signal }: RunOptions = {}): Promise<GuestResult> => {
+  const run = async (
+    script: string,
+    { timeoutMs = commandMs * patience, signal }: RunOptions = {},
+  ): Promise<GuestResult> => {
     const bytes = Buffer.from(script)
     if (bytes.length > longestCommand) throw new Error(`a script of ${bytes.length} bytes: push it as a file`)
     await exchange('p=', answerMs, signal)
@@ -160,7 +168,7 @@ export const createConsole = (
   return {
     run: (script, options) => inTurn(() => run(script, options)),
     push: (path, bytes, mode, options) => inTurn(() => push(path, bytes, mode, options)),
-    greet: ({ timeoutMs, retryMs = 2000, signal }) =>
+    greet: ({ timeoutMs, retryMs = greetingMs * patience, signal }) =>
       inTurn(async () => {
         const endsAt = performance.now() + timeoutMs
         for (let attempt = 0; performance.now() < endsAt; attempt += 1) {

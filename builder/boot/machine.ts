@@ -11,20 +11,24 @@ export interface Forward {
 
 export type Accelerator = 'tcg' | 'kvm'
 
+export interface BoardTraits {
+  title: string
+  /** The kernel's name of the serial console, and of the line that carries the root shell. */
+  console: string
+  shell: string
+  /** Sections of config.txt that apply to it. */
+  models: ReadonlySet<string>
+  deviceTree: string | undefined
+  /** How long a boot takes on an idle machine, for the display. */
+  expectedMs: number
+  /** For the whole boot; several times what it takes, for emulation is slow on a busy machine. */
+  bootTimeoutMs: number
+  /** By how much the time-outs of checks and commands, which are made for `virt`, are multiplied. */
+  patience: number
+}
+
 /** What differs between the boards. */
-export const boards: Readonly<
-  Record<
-    Board,
-    {
-      title: string
-      console: string
-      shell: string
-      models: ReadonlySet<string>
-      deviceTree: string | undefined
-      expectedMs: number
-    }
-  >
-> = {
+export const boards: Readonly<Record<Board, BoardTraits>> = {
   virt: {
     title: 'QEMU virt',
     console: 'ttyAMA0',
@@ -32,6 +36,8 @@ export const boards: Readonly<
     models: new Set(['pi4']),
     deviceTree: undefined,
     expectedMs: 40_000,
+    bootTimeoutMs: 600_000,
+    patience: 1,
   },
   raspi3b: {
     title: 'Raspberry Pi 3 B',
@@ -40,8 +46,13 @@ export const boards: Readonly<
     models: new Set(['pi3']),
     deviceTree: 'bcm2837-rpi-3-b.dtb',
     expectedMs: 100_000,
+    bootTimeoutMs: 1_200_000,
+    patience: 4,
   },
 }
+
+/** What systemd gives a unit to start and a device to appear (systemd-system.conf(5), DefaultTimeoutStartSec=). */
+const systemdDefaultSeconds = 90
 
 /** The kernel ignores what lies beyond (COMMAND_LINE_SIZE of arch/arm64/include/uapi/asm/setup.h). */
 const commandLineLimit = 2048
@@ -59,7 +70,7 @@ export const guestCommandLine = (
   cmdline: string,
   options: { board: Board; sshKey?: string; autologin?: boolean },
 ): string => {
-  const { console, shell } = boards[options.board]
+  const { console, shell, patience } = boards[options.board]
   const dropped = /^(console=.*|quiet|splash|plymouth\..*|loglevel=.*)$/
   const kept = cmdline.split(/\s+/).filter((word) => word !== '' && !dropped.test(word))
   const added = [
@@ -71,6 +82,10 @@ export const guestCommandLine = (
     `systemd.mask=serial-getty@${shell}.service`,
   ]
   if (options.board === 'raspi3b') added.push('maxcpus=2')
+  if (patience > 1) {
+    const seconds = systemdDefaultSeconds * patience
+    added.push(`systemd.default_timeout_start_sec=${seconds}`, `systemd.default_device_timeout_sec=${seconds}`)
+  }
   if (options.sshKey !== undefined) added.push(credential('ssh.authorized_keys.root', options.sshKey))
   if (options.autologin) added.push(credential('agetty.autologin', 'root'), credential('login.noauth', 'yes'))
   const line = [...kept, ...added].join(' ')

@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createConsole } from './console.ts'
 import { createKeyFilter } from './keys.ts'
-import type { Forward } from './machine.ts'
+import { boards, type Forward } from './machine.ts'
 import { type Machine, type MachineRequest, startMachine } from './qemu.ts'
 import { freePort, listenRelay, type Relay, serveRelay } from './relay.ts'
 
@@ -38,15 +38,15 @@ export const listenForwards = async (forwards: readonly Forward[], relayFolder: 
   return { [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-/** Ask the guest to shut down over its side channel; true when QEMU ended within 60 s. */
-const shutDown = async (machine: Machine): Promise<boolean> => {
-  const console = createConsole(machine.shell)
+/** Ask the guest to shut down over its side channel; true when QEMU ended within 60 s times `patience`. */
+const shutDown = async (machine: Machine, patience: number): Promise<boolean> => {
+  const console = createConsole(machine.shell, { patience })
   const asked = console
-    .greet({ timeoutMs: 15_000 })
-    .then(() => console.run('systemctl poweroff', { timeoutMs: 30_000 }))
+    .greet({ timeoutMs: 15_000 * patience })
+    .then(() => console.run('systemctl poweroff', { timeoutMs: 30_000 * patience }))
     .catch(() => {})
   await Promise.race([machine.ended, asked])
-  return Promise.race([machine.ended.then(() => true), sleep(60_000, false, { ref: false })])
+  return Promise.race([machine.ended.then(() => true), sleep(60_000 * patience, false, { ref: false })])
 }
 
 /** Lend the terminal to the guest's serial console; disposal gives it back. */
@@ -76,7 +76,7 @@ const attach = (machine: Machine, { input, output }: Terminal, onQuit: () => voi
  * Throws `IMAGE_INVALID` and `BOOT_FAILED`.
  */
 export const runImage = async (request: RunRequest): Promise<void> => {
-  const { forwards, relayFolder, terminal, signal } = request
+  const { board, forwards, relayFolder, terminal, signal } = request
   await using stack = new AsyncDisposableStack()
   const inner: Forward[] = []
   for (const forward of forwards) {
@@ -93,7 +93,7 @@ export const runImage = async (request: RunRequest): Promise<void> => {
   stack.defer(() => signal?.removeEventListener('abort', onQuit))
   if (signal?.aborted) onQuit()
   await Promise.race([machine.ended, whenAborted(quit.signal)])
-  if (quit.signal.aborted) await Promise.race([shutDown(machine), whenAborted(force.signal)])
+  if (quit.signal.aborted) await Promise.race([shutDown(machine, boards[board].patience), whenAborted(force.signal)])
 }
 
 const whenAborted = (signal: AbortSignal): Promise<void> =>

@@ -1,7 +1,8 @@
 import { PibakeError } from '../core/error.ts'
 import { runStep } from '../core/event.ts'
 import { type BootRequest, bootImage } from './boot.ts'
-import { collectChecks, runChecks } from './checks.ts'
+import { allowTime, collectChecks, runChecks } from './checks.ts'
+import { boards } from './machine.ts'
 import { failedChecks, type TestReport } from './report.ts'
 import { verifyImage } from './verify.ts'
 
@@ -21,7 +22,7 @@ export const testImage = async (request: TestRequest): Promise<TestReport> => {
   await using guest = await bootImage(request)
   const checks = await runStep(emit, { id: 'checks', title: 'Ask the services' }, async () => {
     const list = await collectChecks(guest, { ...signal, ...(purge === undefined ? {} : { purge }) })
-    return runChecks(guest, list, { id: 'checks', emit, ...signal })
+    return runChecks(guest, allowTime(list, boards[board].patience), { id: 'checks', emit, ...signal })
   })
   await guest.poweroff()
   return { image, board, bootMs: guest.bootMs, checks }

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Duplex } from 'node:stream'
+import { Duplex, PassThrough } from 'node:stream'
 import anyTest, { type TestFn } from 'ava'
 import { createConsole, type GuestConsole } from '../../builder/boot/console.ts'
 import { PibakeError } from '../../builder/core/error.ts'
@@ -103,4 +103,12 @@ test('an abort interrupts the wait', async (t) => {
     instanceOf: PibakeError,
   })
   t.is(error?.code, 'INTERRUPTED')
+})
+
+test('a shell that never answers is given up after a minute times the patience', async (t) => {
+  const silent = Duplex.from({ readable: new PassThrough(), writable: new PassThrough().resume() })
+  const error = await t.throwsAsync(createConsole(silent, { patience: 0.01 }).run('true'), { instanceOf: PibakeError })
+  t.is(error?.code, 'BOOT_FAILED')
+  t.regex(error?.message ?? '', /did not answer within 1 s/)
+  silent.destroy()
 })

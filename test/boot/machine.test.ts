@@ -1,5 +1,5 @@
 import test from 'ava'
-import { guestCommandLine, type MachineOptions, machineArguments } from '../../builder/boot/machine.ts'
+import { boards, guestCommandLine, type MachineOptions, machineArguments } from '../../builder/boot/machine.ts'
 import { diskSizeBytes } from '../../builder/boot/overlay.ts'
 import { PibakeError } from '../../builder/core/error.ts'
 
@@ -25,6 +25,23 @@ test('on raspi3b the shell is on the first UART and the console on the second', 
   t.true(words.includes('systemd.debug_shell=ttyAMA0'))
   t.true(words.includes('systemd.mask=serial-getty@ttyAMA0.service'))
   t.true(words.includes('maxcpus=2'))
+})
+
+test('on a slow board systemd waits longer for units and devices, on virt as it is set up', (t) => {
+  const waits = (board: 'virt' | 'raspi3b') =>
+    guestCommandLine(cmdline, { board })
+      .split(' ')
+      .filter((word) => /^systemd\.default_\w+_sec=/.test(word))
+  t.deepEqual(waits('virt'), [])
+  t.deepEqual(waits('raspi3b'), ['systemd.default_timeout_start_sec=360', 'systemd.default_device_timeout_sec=360'])
+})
+
+test('each board is given several times what its boot is expected to take', (t) => {
+  for (const { title, expectedMs, bootTimeoutMs, patience } of Object.values(boards)) {
+    t.true(bootTimeoutMs >= 4 * expectedMs, title)
+    t.true(patience >= 1, title)
+  }
+  t.is(boards.virt.patience, 1)
 })
 
 test('an SSH key travels as a credential', (t) => {

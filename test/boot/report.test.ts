@@ -1,5 +1,5 @@
 import test from 'ava'
-import { parseStageChecks, runChecks } from '../../builder/boot/checks.ts'
+import { allowTime, collectChecks, parseStageChecks, runChecks } from '../../builder/boot/checks.ts'
 import { escapeXml, renderJunit } from '../../builder/boot/junit.ts'
 import { createKeyFilter } from '../../builder/boot/keys.ts'
 import type { TestReport } from '../../builder/boot/report.ts'
@@ -71,6 +71,38 @@ test('the checks a stage declares', (t) => {
   ])
   t.deepEqual(parseStageChecks('{"name":"plain"}'), [])
   t.is(t.throws(() => parseStageChecks('{"name":1}'), { instanceOf: PibakeError })?.code, 'IMAGE_INVALID')
+})
+
+test('what to ask: the checks of pibake, those of the stages, and the purge', async (t) => {
+  const stage = JSON.stringify({ name: 'a', checks: [{ name: 'up', title: 'is up', path: '/up', timeoutSeconds: 9 }] })
+  const run = async (script: string) => ({
+    output: script.includes('base64') ? Buffer.from(stage).toString('base64') : 'installed',
+    exitCode: 0,
+    timedOut: false,
+  })
+  const names = (await collectChecks({ run })).map((check) => `${check.stage}/${check.name}`)
+  t.deepEqual(names.slice(-2), ['a/up', 'system/purge'])
+  t.true(names.includes('system/unmodified'))
+})
+
+test('half a list of checks is not put to the guest', async (t) => {
+  const run = async () => ({ output: 'e30=', exitCode: 124, timedOut: true })
+  const error = await t.throwsAsync(collectChecks({ run }), { instanceOf: PibakeError })
+  t.is(error?.code, 'BOOT_FAILED')
+  t.regex(error?.message ?? '', /which checks its stages declare/)
+})
+
+test('a slower board is allowed more time, and a time-out says how much it was', async (t) => {
+  const check = { stage: 's', name: 'slow', title: 'is slow', script: 'slow', timeoutMs: 5000 }
+  const limits: unknown[] = []
+  const run = async (script: string, options?: { timeoutMs?: number }) => {
+    if (script === 'slow') limits.push(options?.timeoutMs)
+    return { output: '', exitCode: 124, timedOut: true }
+  }
+  const [result] = await runChecks({ run }, allowTime([check], 4), { id: 'checks', emit: () => {} })
+  t.deepEqual(limits, [20_000])
+  t.is(result?.output, '(did not end within 20 s)')
+  t.is(check.timeoutMs, 5000)
 })
 
 test('outcomes, and journals only after a failure', async (t) => {
