@@ -38,7 +38,7 @@ const bootBare = async (tools: Tools, image: string, scratch: string, signal: Ab
     accelerator: 'tcg',
     ...files,
     // A root shell on a line of its own is what asks whether the boot is over.
-    commandLine: `${files.cmdline} console=ttyAMA0 systemd.debug_shell=hvc0 systemd.mask=serial-getty@hvc0.service`,
+    commandLine: `${files.cmdline} console=ttyAMA0 systemd.debug_shell=ttyAMA1 systemd.mask=serial-getty@ttyAMA1.service`,
     disk: disk.path,
     memoryMiB: 1024,
     forwards: [],
