@@ -1,5 +1,5 @@
 import { packageNameOf } from '../deb/stage-control.ts'
-import { basePackages, kernelPackage } from '../profile/base-packages.ts'
+import { basePackagesOf, kernelPackage } from '../profile/base-packages.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
 import type { DebianRequest, ResolveStep } from './request.ts'
 
@@ -19,7 +19,11 @@ export const profileRequest = (profile: ResolvedProfile, status: string | undefi
       },
     }),
   )
-  const base: ResolveStep = { name: 'base', packages: [...basePackages, kernelPackage], essential: true }
+  const base: ResolveStep = {
+    name: 'base',
+    packages: [...basePackagesOf(profile.suite), kernelPackage],
+    essential: true,
+  }
   return {
     suite: profile.suite,
     architecture: profile.architecture,

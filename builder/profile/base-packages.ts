@@ -1,9 +1,11 @@
+import type { Suite } from './schema.ts'
+
 /**
  * What the base `debian` consists of besides the essential packages: enough to boot a Raspberry Pi 3, 4 or Zero 2 W, to
  * join a network and to be looked after by hand. The kernel comes last and alone, so that its initramfs is made once,
  * when all that contributes to it is there.
  */
-export const basePackages: readonly string[] = [
+const basePackages: readonly string[] = [
   'apt',
   'dbus',
   'dosfstools',
@@ -32,3 +34,15 @@ export const basePackages: readonly string[] = [
 ]
 
 export const kernelPackage = 'linux-image-arm64'
+
+/**
+ * What the base needs besides in some suites. In bookworm an essential package would otherwise bring `usrmerge`, and with
+ * it all of perl, to merge a /usr that is merged from the start; in forky systemd no longer depends on `mount`.
+ */
+const suitePackages: Readonly<Partial<Record<Suite, readonly string[]>>> = {
+  bookworm: ['usr-is-merged'],
+  forky: ['mount'],
+}
+
+/** What the base of a suite consists of besides the essential packages and the kernel. */
+export const basePackagesOf = (suite: Suite): readonly string[] => [...basePackages, ...(suitePackages[suite] ?? [])]

@@ -1,4 +1,4 @@
-import { lutimes, mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { lstat, lutimes, mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Architecture, architectures, hostArchitecture } from '../host/architecture.ts'
 import { runTool, type ToolOptions, type Tools } from '../host/sandbox.ts'
@@ -56,6 +56,15 @@ const environment = (root: TargetRoot): Record<string, string> => ({
 })
 
 /**
+ * Bring back the scaffold's link to the native linker where a package has removed it: bookworm's `usr-is-merged` does, on
+ * every architecture that does not use it. overlayfs keeps a removal as a character device.
+ */
+const restoreLinkerLink = async (layer: string): Promise<void> => {
+  const path = join(layer, 'upper', 'lib64')
+  if ((await lstat(path).catch(() => undefined))?.isCharacterDevice()) await rm(path)
+}
+
+/**
  * Run a program of the tools tree beside the target root, which it sees at `targetPath`: real root's ids in a user
  * namespace, no network, programs of the target started through the dispatcher. Throws as `runTool` does.
  */
@@ -106,4 +115,5 @@ export const runInRoot = async (
       ],
     },
   )
+  await restoreLinkerLink(root.layer)
 }

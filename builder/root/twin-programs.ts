@@ -36,6 +36,7 @@ export const twinPrograms: Readonly<Record<string, readonly string[]>> = {
   mawk: ['usr/bin/mawk'],
   // Its host keys are random either way, and taken out of the image again.
   'openssh-client': ['usr/bin/ssh-keygen'],
+  'openssh-common': ['usr/bin/ssh-keygen'],
   openssl: ['usr/bin/openssl'],
   passwd: [
     ...['chage', 'chfn', 'chsh', 'gpasswd', 'passwd'].map((name) => `usr/bin/${name}`),
@@ -55,6 +56,7 @@ export const twinPrograms: Readonly<Record<string, readonly string[]>> = {
     ...['useradd', 'userdel', 'usermod', 'vipw'],
   ].map((name) => (name.includes('/') ? name : `usr/sbin/${name}`)),
   'perl-base': ['usr/bin/perl'],
+  'python3.14-minimal': ['usr/bin/python3.14'],
   'python3.13-minimal': ['usr/bin/python3.13'],
   'python3.11-minimal': ['usr/bin/python3.11'],
   sed: ['usr/bin/sed'],
