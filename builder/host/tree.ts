@@ -45,23 +45,21 @@ export const isTreeCurrent = async (destination: string, key: Sha256): Promise<b
 
 /**
  * What is at `destination`: a whole tree with this key, another one or none, or one that is no longer what was unpacked.
- * Reads all of it.
+ * Reads all of it, with the programs of `tools` or, without these, with its own.
  */
 export const inspectTree = async (
   destination: string,
   key: Sha256,
-  signal?: AbortSignal,
+  { tools = { root: destination }, signal }: { tools?: Tools; signal?: AbortSignal } = {},
 ): Promise<'current' | 'other' | 'damaged'> => {
   const stamp = await readStamp(destination)
   if (stamp?.key !== key) return 'other'
   // A tree too damaged to run its own tar is damaged as well.
-  const digest = await digestTree(destination, signal).catch(() => undefined)
+  const options = { exclude: [stampName], ...(signal ? { signal } : {}) }
+  const digest = await digestFolder(tools, destination, options).catch(() => undefined)
   signal?.throwIfAborted()
   return digest === stamp.digest ? 'current' : 'damaged'
 }
-
-const digestTree = (root: string, signal?: AbortSignal): Promise<Sha256> =>
-  digestFolder({ root }, root, { exclude: [stampName], ...(signal ? { signal } : {}) })
 
 /** The packages of an unpacked tree with their files; empty for a tree that pibake has not made. */
 export const readTreePackages = async (root: string): Promise<TreePackages> =>

@@ -19,7 +19,11 @@ export const openToolsTree = async (options: {
   signal?: AbortSignal
 }): Promise<Tools> => {
   const { lock, destination, blobs, emit, signal, ...rest } = options
-  const state = await inspectTree(destination, treeKey(lock.debs), signal)
+  const { tools } = rest
+  const state = await inspectTree(destination, treeKey(lock.debs), {
+    ...(tools ? { tools } : {}),
+    ...(signal ? { signal } : {}),
+  })
   if (state === 'current') return { root: destination }
   if (state === 'damaged') {
     const message = `The tools in \`${destination}\` are not what was unpacked; they are unpacked anew.`
