@@ -108,7 +108,7 @@ export const unpackTree = async (options: UnpackOptions): Promise<Tools> => {
     await writeFile(join(root, packagesName), JSON.stringify(packages))
     // The folder's own time is part of the digest, so the file is there before that is taken.
     await writeFile(join(root, stampName), '')
-    const digest = await digestFolder(tools, root, { exclude: [stampName] })
+    const digest = await digestFolder(options.tools ?? { root }, root, { exclude: [stampName] })
     await writeFile(join(root, stampName), JSON.stringify({ key: treeKey(options.debs), digest }))
     await replaceFolder(root, destination, { key: treeKey(options.debs), old: join(scratch.path, 'old') })
     return { root: destination }
