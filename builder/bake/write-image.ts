@@ -16,8 +16,8 @@ const mirrorFolder = 'srv/pibake/mirror'
 const mirrorStage = 'apt-mirror'
 
 /**
- * Write the image from the merged view of the layers, with the mirror on top where the profile has one, after the lint
- * has found nothing. `finaliseKey` names the image's table and file systems. Throws `LINT_FAILED`, `DISK_FULL`.
+ * Write the image from the merged view of the layers, with the mirror on top where the profile has one, unless the lint
+ * finds something. `finaliseKey` names the image's table and file systems. Throws `LINT_FAILED`, `DISK_FULL`.
  */
 export const writeImage = async (
   kitchen: Kitchen,
@@ -37,19 +37,33 @@ export const writeImage = async (
   const empty = join(scratch, 'empty')
   await mkdir(empty)
   await using view = await mountLayers(tools, [empty, ...layers, ...mirror], join(scratch, 'view'))
-  assertClean((await lintRoot(view.path, { signal })).findings)
-  return await assembleImage({
-    tools,
-    root: view.path,
-    destination,
-    ...identityOf(finaliseKey),
-    bootMiB: profile.image.bootMiB,
-    marginMiB: profile.image.marginMiB,
-    timeSeconds,
-    emit,
-    stepId,
-    signal,
-  })
+  const approval = approveRoot(kitchen, view.path, { hasMirror })
+  const approved = approval.catch(() => undefined)
+  try {
+    return await assembleImage({
+      tools,
+      root: view.path,
+      destination,
+      ...identityOf(finaliseKey),
+      bootMiB: profile.image.bootMiB,
+      marginMiB: profile.image.marginMiB,
+      timeSeconds,
+      approval,
+      emit,
+      stepId,
+      signal,
+    })
+  } finally {
+    // It reads the mounted view.
+    await approved
+  }
+}
+
+/** Check what goes onto the image: the lint over its root, and the packages of its mirror against the lock. */
+const approveRoot = async (kitchen: Kitchen, root: string, { hasMirror }: { hasMirror: boolean }): Promise<void> => {
+  const { lock, signal } = kitchen
+  assertClean((await lintRoot(root, { signal })).findings)
+  if (hasMirror) await verifyDebs(kitchen, allDebs(lock))
 }
 
 /** What the mirror of the base image lists, as the layers show it. */
@@ -71,7 +85,6 @@ const layMirror = async (
 ): Promise<string> => {
   const { lock, profile, scratch, timeSeconds } = kitchen
   const debs = allDebs(lock)
-  await verifyDebs(kitchen, debs)
   const root = join(scratch, 'mirror')
   await writeImageMirror({
     root,

@@ -37,6 +37,8 @@ export interface AssembleOptions {
   timeSeconds: number
   /** Paths inside the root (`/var/cache/x`) that stay away from the image with all beneath them. */
   excludes?: readonly string[]
+  /** Looks at the root while the image is being written; a rejection leaves no image. */
+  approval?: Promise<void>
   emit: Emit
   /** The step that progress is reported for. */
   stepId?: string
@@ -151,8 +153,8 @@ const explain = (error: unknown, folder: string, signal: AbortSignal | undefined
 /**
  * Write the image of a finished root: MBR, FAT32 `bootfs` from `/boot/firmware`, ext4 `rootfs` from all else, and its
  * `.sha256` and `.bmap`. The same tree and options give the same bytes. Everything is written under temporary names in
- * the same folder and takes its name only when complete and on disk: an older image stays until then.
- * Throws DISK_FULL, CONFIG_INVALID (boot partition too small), STAGE_FAILED (boot files that FAT cannot hold).
+ * the same folder and takes its name only when complete, approved and on disk: an older image stays until then.
+ * Throws what `approval` rejects with, DISK_FULL, CONFIG_INVALID (boot partition too small), STAGE_FAILED (boot files that FAT cannot hold).
  */
 export const assembleImage = async (options: AssembleOptions): Promise<AssembledImage> => {
   const { root, destination, signal } = options
@@ -197,6 +199,7 @@ export const assembleImage = async (options: AssembleOptions): Promise<Assembled
       digestImage(temporary, { unmapped: 'zero', onProgress, ...(signal ? { signal } : {}) }),
       synced,
     ])
+    await options.approval
     await writeSynced(parts.bmap, renderBmap(digest))
     await writeSynced(parts.sha256, `${digest.sha256}  ${name}\n`)
     // What describes the older image goes before it does.
