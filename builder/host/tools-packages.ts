@@ -6,6 +6,7 @@ export const twinPackages: readonly string[] = [
   'base-files',
   'base-passwd',
   'bash',
+  'bsdutils',
   'busybox',
   'bzip2',
   'coreutils',
