@@ -169,7 +169,7 @@ export const benchTwins = async (
     },
     {
       id: 'twins-pub',
-      what: `All ${stages.twins.count} packages that \`pub\` puts on the base, most of the time spent unpacking`,
+      what: `All ${stages.twins.count} packages that \`pub\` puts on the base, with native twins`,
       measured: stages.twins.wallMs,
       reference: { what: 'under emulation', value: stages.emulation.wallMs },
       unit: 'ms',
