@@ -34,7 +34,7 @@ const architecture = hostArchitecture()
 const request = {
   suite: 'trixie',
   architecture,
-  packages: [...firstPackages, 'apt', 'base-files', 'dpkg', 'mawk', 'passwd', 'sqv'],
+  packages: [...firstPackages, 'apt', 'base-files', 'bash', 'coreutils', 'dpkg', 'mawk', 'passwd', 'sqv'],
 }
 const destination = join(folder, 'tree')
 
