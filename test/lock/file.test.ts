@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { PibakeError } from '../../builder/core/error.ts'
+import { projectAt } from '../../builder/core/project.ts'
 import {
   formatLock,
   lockPath,
@@ -13,6 +14,7 @@ import {
   writeToolsLock,
 } from '../../builder/lock/file.ts'
 import type { ToolsLock } from '../../builder/lock/schema.ts'
+import { checkout } from '../support/tools.ts'
 import { deb, lock } from './_lock.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'pibake-test-lock-'))
@@ -41,6 +43,17 @@ test('equal locks have equal text, whatever their order', (t) => {
   t.is(formatLock(reversed), formatLock(lock))
   t.true(formatLock(lock).endsWith('}\n'))
   t.true(formatLock(lock).startsWith('{\n  "version": 1,\n  "profile": "pub",\n'))
+})
+
+test('the locks of this checkout are as they would be written, so that fetching again changes nothing', async (t) => {
+  const { locks } = projectAt(checkout)
+  const names = (await readdir(locks)).filter((name) => /^(?!tools-).*\.lock\.json$/.test(name))
+  t.true(names.includes('pub.lock.json'))
+  for (const name of names) {
+    const path = join(locks, name)
+    const lock = await readLock(path)
+    t.is(lock && formatLock(lock), await readFile(path, 'utf8'), name)
+  }
 })
 
 test('a tools lock', async (t) => {
