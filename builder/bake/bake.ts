@@ -4,6 +4,7 @@ import { runParallel } from '../cache/parallel.ts'
 import type { Sha256 } from '../core/digest.ts'
 import { runStep } from '../core/event.ts'
 import type { RepositoryDeb } from '../deb/repository.ts'
+import { stepDebs } from '../lock/debs.ts'
 import type { PlannedStep } from '../plan/plan.ts'
 import { bakeBase, versionsOf } from './base.ts'
 import { bakeFinalise } from './finalise.ts'
@@ -31,7 +32,7 @@ const bakeStep = async (kitchen: Kitchen, step: PlannedStep, progress: Progress)
   const { profile, lock } = kitchen
   const { scaffold, base, layers, installed } = progress
   if (step.id === 'base' && base) return bakeImageBase(kitchen, { step, scaffold, base })
-  const debs = lock.steps.find(({ name }) => name === step.id)?.debs ?? []
+  const debs = stepDebs(lock, step.id)
   await verifyDebs(kitchen, debs)
   const described = await describeDebs(kitchen, debs)
   if (step.id === 'base') return bakeBase(kitchen, { step, scaffold, debs, described })
@@ -90,8 +91,7 @@ export const bakePlan = async (
     } else {
       layers.push(await timed(step, () => bakeStep(kitchen, step, { scaffold, base, layers, installed })))
     }
-    const debs = lock.steps.find(({ name }) => name === step.id)?.debs ?? []
-    for (const [name, version] of versionsOf(debs)) installed.set(name, version)
+    for (const [name, version] of versionsOf(stepDebs(lock, step.id))) installed.set(name, version)
   }
 
   const path = imagePath(project, profile.name)

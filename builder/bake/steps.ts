@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { hashFile, hashJson, type Sha256 } from '../core/digest.ts'
 import { stagePackageFormat } from '../deb/package.ts'
-import { allDebs } from '../lock/debs.ts'
+import { allDebs, stepDebs } from '../lock/debs.ts'
 import type { Lock, LockedDeb } from '../lock/schema.ts'
 import type { Step } from '../plan/plan.ts'
 import { stageDigest } from '../profile/content.ts'
@@ -21,9 +21,6 @@ const sourceDigest = async (folders: readonly string[]): Promise<Sha256> => {
 
 const packagesDigest = (debs: readonly LockedDeb[]): Sha256 =>
   hashJson(debs.map(({ name, architecture, sha256 }) => `${name} ${architecture} ${sha256}`).sort())
-
-const stepOf = (lock: Lock, name: string): readonly LockedDeb[] =>
-  lock.steps.find((step) => step.name === name)?.debs ?? []
 
 /** The key that stands for the package built from a stage: what it is made of, and how. */
 export const stagePackageInputs = async (
@@ -59,11 +56,11 @@ export const bakeSteps = async (
       profile.base.kind === 'image'
         ? `Base: ${basename(profile.base.path)}`
         : `Base: Debian ${profile.suite} for ${profile.architecture}`,
-    inputs: [from, { name: 'packages', digest: packagesDigest(stepOf(lock, 'base')) }, when, how],
+    inputs: [from, { name: 'packages', digest: packagesDigest(stepDebs(lock, 'base')) }, when, how],
   }
   const stages = await Promise.all(
     profile.stages.map(async (entry): Promise<Step> => {
-      const packages = { name: 'packages', digest: packagesDigest(stepOf(lock, entry.stage.name)) }
+      const packages = { name: 'packages', digest: packagesDigest(stepDebs(lock, entry.stage.name)) }
       return {
         id: entry.stage.name,
         title: `Stage: ${entry.stage.name}`,

@@ -6,6 +6,10 @@ export const toLockedDeb = (deb: LockedDeb): LockedDeb => {
   return { name, version, architecture, path, archive, sizeBytes, sha256 }
 }
 
+/** The Debian packages of one step of a lock; none for a step that brings none. */
+export const stepDebs = ({ steps }: Pick<Lock, 'steps'>, step: string): readonly LockedDeb[] =>
+  steps.find(({ name }) => name === step)?.debs ?? []
+
 /** Every Debian package of a lock: those of its steps, then those that only the mirror on the image carries. */
 export const allDebs = ({ steps, extras }: Pick<Lock, 'steps' | 'extras'>): LockedDeb[] => [
   ...steps.flatMap(({ debs }) => debs),

@@ -10,6 +10,7 @@ import { hashJson, type Sha256 } from '../../builder/core/digest.ts'
 import { formatDuration } from '../../builder/core/size.ts'
 import type { RepositoryDeb } from '../../builder/deb/repository.ts'
 import { packageNameOf } from '../../builder/deb/stage-control.ts'
+import { stepDebs } from '../../builder/lock/debs.ts'
 import type { LockedDeb } from '../../builder/lock/schema.ts'
 import { runInRoot, type TargetRoot } from '../../builder/root/root.ts'
 import type { Row, Say } from './result.ts'
@@ -70,7 +71,7 @@ const install = async (
   const { below, names, debs, own } = set
   const kitchen = mode === 'twins' ? set.kitchen : { ...set.kitchen, native: undefined }
   const { lock, signal } = kitchen
-  const before = versionsOf(lock.steps.find(({ name }) => name === 'base')?.debs ?? [])
+  const before = versionsOf(stepDebs(lock, 'base'))
   const described = [...(await describeDebs(kitchen, debs)), ...own]
   const id = `bench-${mode}-${randomUUID()}`
   const step = { id, title: mode, inputs: [], key: hashJson(id) }
