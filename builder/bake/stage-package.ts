@@ -12,7 +12,7 @@ import type { RepositoryDeb } from '../deb/repository.ts'
 import type { LockedNpm } from '../lock/schema.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
 import type { Kitchen } from './kitchen.ts'
-import { stagePackageInputs } from './steps.ts'
+import { npmContent, stagePackageInputs } from './steps.ts'
 
 /**
  * The `node_modules` of a stage. Unpacking and pruning hundreds of tarballs takes seconds, so the result is kept in the
@@ -20,12 +20,7 @@ import { stagePackageInputs } from './steps.ts'
  */
 const openNpmTree = async (kitchen: Kitchen, stage: string, npm: readonly LockedNpm[]): Promise<Tree> => {
   const { blobs, project, scratch, timeSeconds, signal } = kitchen
-  const key = hashJson([
-    'npm tree',
-    npmTreeFormat,
-    timeSeconds,
-    npm.map(({ path, sha256 }) => `${path} ${sha256}`).sort(),
-  ])
+  const key = hashJson(['npm tree', npmTreeFormat, timeSeconds, npmContent(npm)])
   const label = `the npm tree of stage \`${stage}\``
   const tree = await derive(project.cache, { key, label, signal }, async (path) => {
     const destination = join(scratch, `npm-${stage}`)

@@ -6,6 +6,7 @@ import { describeFolder } from '../profile/content.ts'
 import type { Stage } from '../profile/schema.ts'
 import { readStageVersions, rememberStageVersions, type StageVersions } from './history.ts'
 import type { Kitchen } from './kitchen.ts'
+import { npmContent } from './steps.ts'
 
 /** Files of a stage's folder that reach its package as what they say, if at all, and not as they are. */
 const readForTheirMeaning: ReadonlySet<string> = new Set([
@@ -26,7 +27,7 @@ const contentDigest = async (stage: Stage, lock: Lock): Promise<Sha256> => {
     says: hashBytes(JSON.stringify([summary, description, needs, packages, settings, checks, portal, artifacts])),
     stage: await describeFolder(stage.folder, readForTheirMeaning),
     overlay: stage.overlay === undefined ? null : await describeFolder(stage.overlay, new Set()),
-    npm: (lock.npm[stage.name] ?? []).map(({ path, sha256 }) => `${path} ${sha256}`).sort(),
+    npm: npmContent(lock.npm[stage.name] ?? []),
   })
 }
 

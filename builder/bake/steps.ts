@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { hashFile, hashJson, type Sha256 } from '../core/digest.ts'
 import { stagePackageFormat } from '../deb/package.ts'
 import { allDebs, stepDebs } from '../lock/debs.ts'
-import type { Lock, LockedDeb } from '../lock/schema.ts'
+import type { Lock, LockedDeb, LockedNpm } from '../lock/schema.ts'
 import type { Step } from '../plan/plan.ts'
 import { stageDigest } from '../profile/content.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
@@ -22,17 +22,20 @@ const sourceDigest = async (folders: readonly string[]): Promise<Sha256> => {
 const packagesDigest = (debs: readonly LockedDeb[]): Sha256 =>
   hashJson(debs.map(({ name, architecture, sha256 }) => `${name} ${architecture} ${sha256}`).sort())
 
+/** What an npm tree is made of: each package's place in it with its digest, whatever their order. */
+export const npmContent = (npm: readonly LockedNpm[]): string[] =>
+  npm.map(({ path, sha256 }) => `${path} ${sha256}`).sort()
+
 /** The key that stands for the package built from a stage: what it is made of, and how. */
 export const stagePackageInputs = async (
   entry: ResolvedProfile['stages'][number],
   lock: Lock,
 ): Promise<{ name: string; digest: Sha256 }[]> => {
   const { stage, settings } = entry
-  const npm = (lock.npm[stage.name] ?? []).map(({ path, sha256 }) => `${path} ${sha256}`).sort()
   const artifacts = (lock.artifacts[stage.name] ?? []).map(({ name, sha256 }) => `${name} ${sha256}`).sort()
   return [
     { name: 'files and settings', digest: await stageDigest(stage, settings) },
-    { name: 'npm tree', digest: hashJson(npm) },
+    { name: 'npm tree', digest: hashJson(npmContent(lock.npm[stage.name] ?? [])) },
     { name: 'artifacts', digest: hashJson(artifacts) },
     { name: 'package format', digest: hashJson([stagePackageFormat, lock.time]) },
   ]
