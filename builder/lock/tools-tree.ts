@@ -18,12 +18,9 @@ export const openToolsTree = async (options: {
   emit: Emit
   signal?: AbortSignal
 }): Promise<Tools> => {
-  const { lock, destination, blobs, emit, signal, ...rest } = options
-  const { tools } = rest
-  const state = await inspectTree(destination, treeKey(lock.debs), {
-    ...(tools ? { tools } : {}),
-    ...(signal ? { signal } : {}),
-  })
+  const { lock, destination, blobs, tools, emit, signal } = options
+  const shared = { ...(tools ? { tools } : {}), ...(signal ? { signal } : {}) }
+  const state = await inspectTree(destination, treeKey(lock.debs), shared)
   if (state === 'current') return { root: destination }
   if (state === 'damaged') {
     const message = `The tools in \`${destination}\` are not what was unpacked; they are unpacked anew.`
@@ -35,5 +32,5 @@ export const openToolsTree = async (options: {
     signal ? { signal } : {},
   )
   const debs = lock.debs.map(({ name, version, sha256 }) => ({ name, version, sha256, path: blobs.blobPath(sha256) }))
-  return unpackTree({ ...rest, debs, destination, first: new Set(lock.first), emit, ...(signal ? { signal } : {}) })
+  return unpackTree({ ...shared, debs, destination, first: new Set(lock.first), emit })
 }
