@@ -154,7 +154,8 @@ const explain = (error: unknown, folder: string, signal: AbortSignal | undefined
  * Write the image of a finished root: MBR, FAT32 `bootfs` from `/boot/firmware`, ext4 `rootfs` from all else, and its
  * `.sha256` and `.bmap`. The same tree and options give the same bytes. Everything is written under temporary names in
  * the same folder and takes its name only when complete, approved and on disk: an older image stays until then.
- * Throws what `approval` rejects with, DISK_FULL, CONFIG_INVALID (boot partition too small), STAGE_FAILED (boot files that FAT cannot hold).
+ * Throws what `approval` rejects with, DISK_FULL, CONFIG_INVALID (boot partition too small), STAGE_FAILED (boot files
+ * that FAT cannot hold).
  */
 export const assembleImage = async (options: AssembleOptions): Promise<AssembledImage> => {
   const { root, destination, signal } = options
