@@ -7,7 +7,7 @@ import { readControl } from '../deb/archive.ts'
 import { extractNpmTree, npmTreeFormat } from '../deb/npm-extract.ts'
 import type { Tree } from '../deb/pack-tar.ts'
 import { buildStagePackage } from '../deb/package.ts'
-import { readTar } from '../deb/read-tar.ts'
+import { readTree } from '../deb/read-tar.ts'
 import type { RepositoryDeb } from '../deb/repository.ts'
 import type { LockedNpm } from '../lock/schema.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
@@ -28,7 +28,7 @@ const openNpmTree = async (kitchen: Kitchen, stage: string, npm: readonly Locked
     await create({ file: path, cwd: destination, portable: true }, ['node_modules'])
     await rm(destination, { recursive: true })
   })
-  return readTar(tree.path)
+  return readTree(tree.path)
 }
 
 /** The Debian package of a stage with its control stanza, built once for its content and kept in the cache. */

@@ -2,6 +2,7 @@ import { pipeline } from 'node:stream/promises'
 import { Parser } from 'tar'
 import { brokenDeb, readPackedTar, unpackTar } from '../host/deb-members.ts'
 import { parseStanza, type Stanza } from './deb822.ts'
+import { collectContent } from './read-tar.ts'
 
 /** The files of a package's control archive by name (`control`, `postinst`, `conffiles` …), as text. */
 export const readControlFiles = async (path: string): Promise<Map<string, string>> => {
@@ -36,10 +37,8 @@ const readTar = async (
   const packed = await readPackedTar(path, part)
   const parser = new Parser({
     onReadEntry: (entry) => {
-      const chunks: Buffer[] = []
-      entry.on('data', (chunk: Buffer) => chunks.push(chunk))
-      entry.on('end', () => {
-        if (entry.type === 'File') take(entry.path.replace(/^\.\//, ''), Buffer.concat(chunks))
+      collectContent(entry, (content) => {
+        if (entry.type === 'File') take(entry.path.replace(/^\.\//, ''), content)
       })
     },
   })

@@ -4,7 +4,7 @@ import { create } from 'tar'
 import { type Project, projectAt } from '../../builder/core/project.ts'
 import type { Tree } from '../../builder/deb/pack-tar.ts'
 import { buildStagePackage, type StagePackage } from '../../builder/deb/package.ts'
-import { readTar } from '../../builder/deb/read-tar.ts'
+import { readTree } from '../../builder/deb/read-tar.ts'
 import type { StageSettings } from '../../builder/profile/schema.ts'
 import { listStages } from '../../builder/profile/stage.ts'
 import { type FileSpec, stageYaml, temporaryFolder, writeFiles } from '../profile/_project.ts'
@@ -59,7 +59,7 @@ export const makeCheckout = async (
 const npmTreeOf = async (project: Project): Promise<Tree> => {
   const file = join(project.root, 'tree.tar')
   await create({ file, cwd: join(project.root, 'tree'), portable: true }, ['node_modules'])
-  return readTar(file)
+  return readTree(file)
 }
 
 export const build = async (project: Project, settings: StageSettings = {}): Promise<StagePackage> => {
