@@ -1,15 +1,18 @@
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Blobs } from '../cache/blobs.ts'
+import { type Blobs, openBlobs } from '../cache/blobs.ts'
 import { derive } from '../cache/derived.ts'
 import { hashJson } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { debFileName, type RepositoryDeb, scanPackages, stanzasByFile } from '../deb/repository.ts'
-import type { Emulation } from '../host/emulation.ts'
+import { hostArchitecture } from '../host/architecture.ts'
+import { type Emulation, findEmulation } from '../host/emulation.ts'
 import type { Tools } from '../host/sandbox.ts'
+import { toolsSuite } from '../host/tools-packages.ts'
 import { allDebs } from '../lock/debs.ts'
 import type { Lock, LockedDeb } from '../lock/schema.ts'
+import { needsTwinTree, openTree } from '../lock/trees.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
 
 /** Everything that the steps of one bake share. */
@@ -29,6 +32,31 @@ export interface Kitchen {
   timeSeconds: number
   emit: Emit
   signal: AbortSignal
+}
+
+/**
+ * Set up what the steps of one bake share: the trees are verified, or unpacked from the cache. Without `twins`
+ * everything of the target runs under qemu. `scratch` must be this bake's own. Throws `MISSING_OFFLINE`, `CACHE_CORRUPT`.
+ */
+export const openKitchen = async (
+  { profile, lock }: { profile: ResolvedProfile; lock: Lock },
+  options: { project: Project; twins: boolean; scratch: string; emit: Emit; signal: AbortSignal },
+): Promise<Kitchen> => {
+  const { twins, ...shared } = options
+  const { project, scratch, emit, signal } = shared
+  const tools = await openTree({ project, suite: toolsSuite, emit, signal })
+  const native = needsTwinTree(profile) ? await openTree({ project, suite: profile.suite, tools, emit, signal }) : tools
+  const foreign = profile.architecture !== hostArchitecture()
+  return {
+    ...shared,
+    profile,
+    lock,
+    blobs: openBlobs(project.cache),
+    tools,
+    emulation: foreign ? await findEmulation(tools, join(scratch, 'binfmt'), signal) : undefined,
+    native: twins ? native : undefined,
+    timeSeconds: Math.floor(Date.parse(lock.time) / 1000),
+  }
 }
 
 const labelOf = ({ name, version }: LockedDeb): string => `${name} ${version}`

@@ -1,15 +1,12 @@
-import { join } from 'node:path'
-import { openBlobs } from '../cache/blobs.ts'
 import type { Sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
-import { hostArchitecture } from '../host/architecture.ts'
-import { findEmulation } from '../host/emulation.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
 import { readBaseStatus } from '../image/status.ts'
-import { needsTwinTree, openTree } from '../lock/trees.ts'
+import { openTree } from '../lock/trees.ts'
 import { bakePlan } from './bake.ts'
+import { openKitchen } from './kitchen.ts'
 import { assertComplete, planBake } from './prepare.ts'
 
 const slowKernel =
@@ -38,33 +35,15 @@ export interface BakeResult {
  * `LINT_FAILED`, `DISK_FULL`, `INTERRUPTED`.
  */
 export const bakeProfile = async (options: BakeOptions): Promise<BakeResult> => {
-  const { project, emit, signal } = options
+  const { project, twins, emit, signal } = options
   const baseStatus = async (image: string): Promise<string> =>
     readBaseStatus(await openTree({ project, suite: toolsSuite, emit, signal }), image, signal)
   const { profile, lock, steps, image, missing } = await planBake(project, options.profile, baseStatus)
   if (image) return { image: image.path, sha256: image.sha256, ran: 0 }
   assertComplete(missing)
-  const tools = await openTree({ project, suite: toolsSuite, emit, signal })
-  const foreign = profile.architecture !== hostArchitecture()
-  const native = needsTwinTree(profile) ? await openTree({ project, suite: profile.suite, tools, emit, signal }) : tools
   await using scratch = await makeScratch(project.work)
-  const emulation = foreign ? await findEmulation(tools, join(scratch.path, 'binfmt'), signal) : undefined
-  if (emulation === 'host') emit({ type: 'notice', level: 'warn', message: slowKernel })
-  const baked = await bakePlan(
-    {
-      project,
-      profile,
-      lock,
-      blobs: openBlobs(project.cache),
-      tools,
-      emulation,
-      native: options.twins ? native : undefined,
-      scratch: scratch.path,
-      timeSeconds: Math.floor(Date.parse(lock.time) / 1000),
-      emit,
-      signal,
-    },
-    steps,
-  )
+  const kitchen = await openKitchen({ profile, lock }, { project, twins, scratch: scratch.path, emit, signal })
+  if (kitchen.emulation === 'host') emit({ type: 'notice', level: 'warn', message: slowKernel })
+  const baked = await bakePlan(kitchen, steps)
   return { image: baked.path, sha256: baked.sha256, ran: steps.filter(({ action }) => action === 'run').length }
 }

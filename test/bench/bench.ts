@@ -2,15 +2,10 @@ import { spawnSync } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { Kitchen } from '../../builder/bake/kitchen.ts'
+import { openKitchen } from '../../builder/bake/kitchen.ts'
 import { planBake } from '../../builder/bake/prepare.ts'
-import { openBlobs } from '../../builder/cache/blobs.ts'
-import { hostArchitecture } from '../../builder/host/architecture.ts'
 import { runCommand } from '../../builder/host/command.ts'
-import { findEmulation } from '../../builder/host/emulation.ts'
 import { makeScratch } from '../../builder/host/scratch.ts'
-import { toolsSuite } from '../../builder/host/tools-packages.ts'
-import { needsTwinTree, openTree } from '../../builder/lock/trees.ts'
 import { type Checkout, makeCheckout } from '../support/checkout.ts'
 import { checkout as home } from '../support/tools.ts'
 import { benchEdit, benchNothingChanged, benchWholeBake, imageStepMs } from './bakes.ts'
@@ -46,44 +41,24 @@ const chosenParts = (): ReadonlySet<Part> => {
   )
 }
 
-/** Everything that a bake of the profile in the checkout shares; `scratch` must be its own. */
-const openKitchen = async (checkout: Checkout, name: string, scratch: string, signal: AbortSignal) => {
-  const { project } = checkout
-  const emit = (): void => undefined
-  const { profile, lock, steps } = await planBake(project, name, async () => '')
-  const tools = await openTree({ project, suite: toolsSuite, emit, signal })
-  const native = needsTwinTree(profile) ? await openTree({ project, suite: profile.suite, tools, emit, signal }) : tools
-  const timeSeconds = Math.floor(Date.parse(lock.time) / 1000)
-  const blobs = openBlobs(project.cache)
-  const foreign = profile.architecture !== hostArchitecture()
-  const emulation = foreign ? await findEmulation(tools, join(scratch, 'binfmt'), signal) : undefined
-  const kitchen: Kitchen = {
-    emulation,
-    project,
-    profile,
-    lock,
-    blobs,
-    tools,
-    native,
-    scratch,
-    timeSeconds,
-    emit,
-    signal,
-  }
-  return { kitchen, steps }
+/** The plan of a profile in the checkout, and everything that its steps share; `scratch` must be its own. */
+const openPlan = async ({ project }: Checkout, name: string, scratch: string, signal: AbortSignal) => {
+  const plan = await planBake(project, name, async () => '')
+  const kitchen = await openKitchen(plan, { project, twins: true, scratch, emit: () => undefined, signal })
+  return { kitchen, steps: plan.steps }
 }
 
 /** The fixed set, on a base that is baked here where it is not the one of `pub`, and the set of `pub`. */
 const benchBothSets = async (
   checkout: Checkout,
-  pub: Awaited<ReturnType<typeof openKitchen>>,
+  pub: Awaited<ReturnType<typeof openPlan>>,
   stack: AsyncDisposableStack,
   signal: AbortSignal,
 ): Promise<Row[]> => {
   const baked = await checkout.runJson(['--profile', fixedSet, '--offline'])
   if (baked.exitCode !== 0) throw new Error(`the base could not be baked:\n${baked.stderr}`)
   const scratch = stack.use(await makeScratch(checkout.project.work))
-  const fixed = await openKitchen(checkout, fixedSet, scratch.path, signal)
+  const fixed = await openPlan(checkout, fixedSet, scratch.path, signal)
   const [base, pubBase] = [fixed.steps[0], pub.steps[0]]
   if (!base || !pubBase) throw new Error('a plan begins with its base')
   return benchTwins({ kitchen: fixed.kitchen, baseKey: base.key }, { kitchen: pub.kitchen, baseKey: pubBase.key }, say)
@@ -98,7 +73,7 @@ const bench = async (chosen: ReadonlySet<Part>, signal: AbortSignal): Promise<vo
   await using stack = new AsyncDisposableStack()
   stack.defer(() => checkout.remove())
   const scratch = stack.use(await makeScratch(checkout.project.work))
-  const { kitchen, steps } = await openKitchen(checkout, 'pub', scratch.path, signal)
+  const { kitchen, steps } = await openPlan(checkout, 'pub', scratch.path, signal)
   const { tools, lock } = kitchen
   const rows: Row[] = []
 
