@@ -21,10 +21,12 @@ const readForTheirMeaning: ReadonlySet<string> = new Set([
  * time. Comments and the order of the fields in `stage.yaml` have no part in it.
  */
 const contentDigest = async (stage: Stage, lock: Lock): Promise<Sha256> => {
-  const { summary, description, needs, packages, settings, checks, portal } = stage
+  const { summary, description, needs, packages, settings, checks, labChecks, portal } = stage
   const artifacts = stage.artifacts.map(({ name, sha256, path, mode }) => [name, sha256, path, mode])
   return hashJson({
-    says: hashBytes(JSON.stringify([summary, description, needs, packages, settings, checks, portal, artifacts])),
+    says: hashBytes(
+      JSON.stringify([summary, description, needs, packages, settings, checks, portal, artifacts, ...labChecks]),
+    ),
     stage: await describeFolder(stage.folder, readForTheirMeaning),
     overlay: stage.overlay === undefined ? null : await describeFolder(stage.overlay, new Set()),
     npm: npmContent(lock.npm[stage.name] ?? []),

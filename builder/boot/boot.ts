@@ -30,16 +30,17 @@ export interface Guest extends GuestConsole, AsyncDisposable {
   consoleTail(): string[]
 }
 
-const stepId = 'boot'
 const poweroffMs = 90_000
 /** How long a kernel or system that has given up may still say why. */
 const lastWordsMs = 1000
 
-const bootFailed = (board: BootRequest['board'], what: string, tail: readonly string[]): PibakeError =>
-  new PibakeError('BOOT_FAILED', `The image did not boot on ${boards[board].title}: ${what}.`, {
+const bootFailed = ({ board, node }: BootRequest, what: string, tail: readonly string[]): PibakeError => {
+  const who = node === undefined ? 'The image' : `The node \`${node.name}\``
+  return new PibakeError('BOOT_FAILED', `${who} did not boot on ${boards[board].title}: ${what}.`, {
     hint: 'The end of its serial console is above; `pibake run` boots it for a look by hand.',
     details: tail.slice(-40),
   })
+}
 
 /** Ask until systemd says that the boot is over. */
 const awaitSystem = async (run: GuestConsole['run'], endsAt: number, signal: AbortSignal): Promise<Guest['state']> => {
@@ -59,12 +60,15 @@ const awaitSystem = async (run: GuestConsole['run'], endsAt: number, signal: Abo
  * QEMU fail at once, all else by `timeoutMs`: `BOOT_FAILED` with the tail of the serial console.
  */
 export const bootImage = (request: BootRequest): Promise<Guest> => {
-  const { board, emit } = request
+  const { board, emit, node } = request
   const expectedMs = request.expectedMs ?? boards[board].expectedMs
-  return runStep(emit, { id: stepId, title: `Boot on ${boards[board].title}`, expectedMs }, () => boot(request))
+  const step =
+    node === undefined ? { id: 'boot', what: 'Boot' } : { id: `boot:${node.name}`, what: `Boot ${node.name}` }
+  const title = `${step.what} on ${boards[board].title}`
+  return runStep(emit, { id: step.id, title, expectedMs }, () => boot(request, step.id))
 }
 
-const boot = async (request: BootRequest): Promise<Guest> => {
+const boot = async (request: BootRequest, stepId: string): Promise<Guest> => {
   const { board, emit, timeoutMs = boards[board].bootTimeoutMs } = request
   const { patience } = boards[board]
   await using stack = new AsyncDisposableStack()
@@ -112,7 +116,7 @@ const boot = async (request: BootRequest): Promise<Guest> => {
     // The end of QEMU closes its sockets a moment before it is seen.
     if (!failed.signal.aborted) await Promise.race([machine.ended, sleep(1000)])
     const reason = failed.signal.aborted ? String(failed.signal.reason) : messageOf(error)
-    throw bootFailed(board, reason, log.tail())
+    throw bootFailed(request, reason, log.tail())
   }
 }
 

@@ -47,19 +47,22 @@ const ask = async (
   })
 }
 
+/** The files under /usr/share/pibake/stages, in the order of their names. Throws `BOOT_FAILED` when they take too long. */
+export const readStageFiles = async (guest: Pick<Guest, 'run'>, signal?: AbortSignal): Promise<string[]> => {
+  const script = `for file in /usr/share/pibake/stages/*.json; do [ -f "$file" ] || continue; base64 -w 0 "$file"; echo; done`
+  const listing = await ask(guest, script, { about: 'which checks its stages declare', ...(signal ? { signal } : {}) })
+  const lines = listing.split('\n').filter((line) => line !== '')
+  return lines.map((line) => Buffer.from(line, 'base64').toString())
+}
+
 /** What to ask the guest: the checks of pibake, those of its stages by name, and at last the purge of one package. */
 export const collectChecks = async (
   guest: Pick<Guest, 'run'>,
   options: { purge?: string; signal?: AbortSignal } = {},
 ): Promise<GuestCheck[]> => {
   const signal = options.signal ? { signal: options.signal } : {}
-  const listing = await ask(
-    guest,
-    `for file in /usr/share/pibake/stages/*.json; do [ -f "$file" ] || continue; base64 -w 0 "$file"; echo; done`,
-    { about: 'which checks its stages declare', ...signal },
-  )
-  const files = listing.split('\n').filter((line) => line !== '')
-  const declared = files.flatMap((line) => parseStageChecks(Buffer.from(line, 'base64').toString()))
+  const files = await readStageFiles(guest, options.signal)
+  const declared = files.flatMap(parseStageChecks)
   const purge = options.purge ?? 'ssb-pub'
   const installed = await ask(guest, `dpkg-query -W -f '\${db:Status-Status}' ${quoteWord(`pibake-${purge}`)}`, {
     about: 'whether the package to purge is installed',
@@ -79,7 +82,11 @@ export const allowTime = (checks: readonly GuestCheck[], patience: number): Gues
   checks.map((check) => ({ ...check, timeoutMs: check.timeoutMs * patience }))
 
 /** Journals that may explain a failure: of the failed units, and of the stage's own. */
-const explain = async (guest: Pick<Guest, 'run'>, stage: string, signal: AbortSignal | undefined): Promise<string> => {
+export const explain = async (
+  guest: Pick<Guest, 'run'>,
+  stage: string,
+  signal: AbortSignal | undefined,
+): Promise<string> => {
   const script = `
 units=$( { systemctl --failed --no-legend --plain | cut -d ' ' -f 1
   dpkg -L ${quoteWord(`pibake-${stage}`)} 2>/dev/null | sed -n 's#.*/systemd/system/\\([^/@]*\\.service\\)$#\\1#p'; } | sort -u)

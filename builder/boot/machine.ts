@@ -1,4 +1,5 @@
 import { PibakeError } from '../core/error.ts'
+import { cableArguments, type NetworkPort } from './cables.ts'
 
 /** The machines an image can be booted on. */
 export type Board = 'virt' | 'raspi3b'
@@ -61,15 +62,36 @@ const commandLineLimit = 2048
 const credential = (name: string, value: string): string =>
   `systemd.set_credential_binary=${name}:${Buffer.from(value).toString('base64')}`
 
+const nameUnit = 'pibake-name.service'
+
+/**
+ * A unit for this boot only, as a credential (systemd-debug-generator(8)): it puts the host name where the first boot
+ * looks for one.
+ */
+const nameWords = (hostname: string): string[] => {
+  const unit = [
+    '[Unit]',
+    'DefaultDependencies=no',
+    'RequiresMountsFor=/boot/firmware',
+    'Before=pibake-first-boot-setup.service',
+    '[Service]',
+    'Type=oneshot',
+    `ExecStart=sh -c 'echo ${hostname} >/boot/firmware/hostname'`,
+    '',
+  ].join('\n')
+  return [credential(`systemd.extra-unit.${nameUnit}`, unit), `systemd.wants=${nameUnit}`]
+}
+
 /**
  * The kernel command line for a boot under QEMU: the image's own `cmdline.txt` with its consoles replaced, a root shell
  * on a side channel, and without the mitigations that more than double the time of an emulated boot.
  * `sshKey` is the text of a public key for root, `autologin` opens a root shell on the serial console; both hold for
- * this boot only. Throws `USAGE` when the line would be cut off by the kernel.
+ * this boot only. `hostname` names a system that boots for the first time. Throws `USAGE` when the line would be cut off
+ * by the kernel.
  */
 export const guestCommandLine = (
   cmdline: string,
-  options: { board: Board; sshKey?: string; autologin?: boolean },
+  options: { board: Board; sshKey?: string; autologin?: boolean; hostname?: string },
 ): string => {
   const { console, shell } = boards[options.board]
   const dropped = /^(console=.*|quiet|splash|plymouth\..*|loglevel=.*)$/
@@ -88,6 +110,7 @@ export const guestCommandLine = (
   }
   if (options.sshKey !== undefined) added.push(credential('ssh.authorized_keys.root', options.sshKey))
   if (options.autologin) added.push(credential('agetty.autologin', 'root'), credential('login.noauth', 'yes'))
+  if (options.hostname !== undefined) added.push(...nameWords(options.hostname))
   const line = [...kept, ...added].join(' ')
   if (line.length >= commandLineLimit) {
     throw new PibakeError('USAGE', `The kernel command line would have ${line.length} characters.`, {
@@ -108,6 +131,10 @@ export interface MachineOptions {
   disk: string
   memoryMiB: number
   forwards: readonly Forward[]
+  /** Address of the interface that the forwards lead to; QEMU's own choice when not given. Not for `raspi3b`. */
+  mac?: string
+  /** Further interfaces, for `virt` only. */
+  ports?: readonly NetworkPort[]
   /** Path of the unix socket on which QEMU serves the root shell; relative to QEMU's working folder. */
   shellSocket: string
 }
@@ -115,13 +142,20 @@ export interface MachineOptions {
 const networkArguments = (forwards: readonly Forward[]): string =>
   ['user,id=n0,restrict=on', ...forwards.map(({ guest, host }) => `hostfwd=tcp:127.0.0.1:${host}-:${guest}`)].join(',')
 
+const virtioNetwork = (backend: string, mac: string | undefined): string =>
+  `virtio-net-pci,netdev=${backend},romfile=${mac === undefined ? '' : `,mac=${mac}`}`
+
 const virtArguments = (options: MachineOptions): string[] => [
   ...(options.accelerator === 'kvm'
     ? ['-machine', 'virt,accel=kvm', '-cpu', 'host']
     : ['-machine', 'virt', '-cpu', 'cortex-a72']),
   ...['-smp', '2', '-m', String(options.memoryMiB)],
   ...['-drive', `if=none,file=${options.disk},format=qcow2,id=d0,cache=unsafe`],
-  ...['-device', 'virtio-blk-pci,drive=d0', '-device', 'virtio-net-pci,netdev=n0,romfile='],
+  ...['-device', 'virtio-blk-pci,drive=d0', '-device', virtioNetwork('n0', options.mac)],
+  ...(options.ports ?? []).flatMap(({ mac, cable }, index) => [
+    ...cableArguments(`cable${index}`, cable),
+    ...['-device', virtioNetwork(`cable${index}`, mac)],
+  ]),
   ...['-device', 'virtio-rng-pci'],
   ...['-serial', 'chardev:console', '-serial', 'chardev:shell'],
 ]

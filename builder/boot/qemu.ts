@@ -7,6 +7,7 @@ import type { Subprocess } from '../host/command.ts'
 import { spawnTool, type Tools } from '../host/sandbox.ts'
 import { chooseAccelerator } from './accelerator.ts'
 import { extractBootFiles } from './boot-files.ts'
+import { cablesFolder, type NetworkPort } from './cables.ts'
 import { type Board, boards, type Forward, guestCommandLine, machineArguments } from './machine.ts'
 import { createOverlay } from './overlay.ts'
 import { holdSocketFolder } from './socket-folder.ts'
@@ -22,6 +23,16 @@ export interface MachineRequest {
   sshKey?: string
   /** A root shell on the serial console. */
   autologin?: boolean
+  /** Its place in a lab; the image has the stage `first-boot`, and the board is `virt`. */
+  node?: {
+    /** Its host name. */
+    name: string
+    /** Address of the interface that the forwards lead to. */
+    mac: string
+    ports: readonly NetworkPort[]
+    /** Absolute path of the folder with the sockets of the cables. */
+    cables: string
+  }
   /** Absolute path of a folder for temporary files. */
   scratch: string
   signal?: AbortSignal
@@ -55,7 +66,8 @@ const connectWithin = async (folder: string, name: string, isOver: () => boolean
   }
 }
 
-const collectText = (stream: NodeJS.ReadableStream): (() => string) => {
+/** Keep the last 8000 characters of a stream; the function gives them. */
+export const collectText = (stream: NodeJS.ReadableStream): (() => string) => {
   let text = ''
   stream.on('data', (chunk: Buffer) => {
     text = (text + chunk.toString()).slice(-8000)
@@ -65,7 +77,7 @@ const collectText = (stream: NodeJS.ReadableStream): (() => string) => {
 
 /** Start QEMU on a throwaway overlay of the image. Throws `IMAGE_INVALID`, or `BOOT_FAILED` when QEMU does not start. */
 export const startMachine = async (request: MachineRequest): Promise<Machine> => {
-  const { tools, image, board, scratch, signal } = request
+  const { tools, image, board, scratch, node, signal } = request
   await using stack = new AsyncDisposableStack()
   const folder = await mkdtemp(join(scratch, 'boot-'))
   stack.defer(() => rm(folder, { recursive: true, force: true }))
@@ -81,10 +93,12 @@ export const startMachine = async (request: MachineRequest): Promise<Machine> =>
       board,
       ...(request.sshKey === undefined ? {} : { sshKey: request.sshKey }),
       autologin: request.autologin ?? false,
+      ...(node === undefined ? {} : { hostname: node.name }),
     }),
     disk: disk.path,
     memoryMiB: request.memoryMiB ?? 1024,
     forwards: request.forwards ?? [],
+    ...(node === undefined ? {} : { mac: node.mac, ports: node.ports }),
     shellSocket,
   })
   const qemu = spawnTool(tools, ['qemu-system-aarch64', ...args], {
@@ -92,6 +106,7 @@ export const startMachine = async (request: MachineRequest): Promise<Machine> =>
     readOnly: [image],
     writable: [folder],
     devices: accelerator === 'kvm' ? ['/dev/kvm'] : [],
+    ...(node === undefined ? {} : { mounts: [{ source: node.cables, target: cablesFolder, writable: true }] }),
     ...((request.forwards?.length ?? 0) > 0 ? { network: 'inherit' as const } : {}),
   })
   const stderr = collectText(qemu.stderr)

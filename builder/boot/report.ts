@@ -1,3 +1,4 @@
+import { PibakeError } from '../core/error.ts'
 import type { Board } from './machine.ts'
 
 export interface CheckResult {
@@ -11,14 +12,39 @@ export interface CheckResult {
   output: string
 }
 
+/** Where a node of a lab is reached. */
+export interface NodeAddress {
+  name: string
+  /** Its front page, such as `http://127.0.0.1:40080/`. */
+  portal: string
+  /** Port of 127.0.0.1 for SSH. */
+  sshPort: number
+}
+
 /** What a boot test found. */
 export interface TestReport {
   /** Path of the image. */
   image: string
   board: Board
   bootMs: number
+  /** Of a lab: its nodes, and where each was to be reached from this machine. */
+  nodes?: readonly NodeAddress[]
   checks: CheckResult[]
 }
 
 export const failedChecks = (report: TestReport): CheckResult[] =>
   report.checks.filter(({ outcome }) => outcome !== 'passed')
+
+/** Throw `CHECKS_FAILED` with the output of each check that did not pass. */
+export const requirePassed = (report: TestReport): void => {
+  const failed = failedChecks(report)
+  if (failed.length === 0) return
+  const look = report.nodes ? `pibake lab ${report.image} --no-checks` : `pibake run ${report.image}`
+  throw new PibakeError('CHECKS_FAILED', `${failed.length} of ${report.checks.length} checks failed.`, {
+    hint: `Boot it for a look by hand: \`${look}\``,
+    details: failed.flatMap(({ stage, title, output }) => [
+      `${stage}: ${title}`,
+      ...output.split('\n').map((line) => `  ${line}`),
+    ]),
+  })
+}

@@ -1,11 +1,10 @@
-import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createConsole } from './console.ts'
+import { serveForwards } from './forwards.ts'
 import { createKeyFilter } from './keys.ts'
 import { boards, type Forward } from './machine.ts'
 import { type Machine, type MachineRequest, startMachine } from './qemu.ts'
-import { freePort, listenRelay, type Relay, serveRelay } from './relay.ts'
 
 /** What `pibake run` forwards when nothing else is asked for: SSH, the portal, Matrix and ssb's TCP port. */
 export const defaultForwards: readonly Forward[] = [
@@ -26,16 +25,6 @@ export interface RunRequest extends Omit<MachineRequest, 'forwards'> {
   /** Folder for the unix sockets that lead into the network namespace; the same that `listenForwards` is given. */
   relayFolder: string
   terminal: Terminal
-}
-
-const relayPath = (folder: string, { host }: Forward): string => join(folder, `${host}.sock`)
-
-/** The outer half, for a process in the host's network namespace: listen on 127.0.0.1 for each forward. */
-export const listenForwards = async (forwards: readonly Forward[], relayFolder: string): Promise<Relay> => {
-  await using stack = new AsyncDisposableStack()
-  for (const forward of forwards) stack.use(await listenRelay(forward.host, relayPath(relayFolder, forward)))
-  const owned = stack.move()
-  return { [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 /** Ask the guest to shut down over its side channel; true when QEMU ended within 60 s times `patience`. */
@@ -78,12 +67,7 @@ const attach = (machine: Machine, { input, output }: Terminal, onQuit: () => voi
 export const runImage = async (request: RunRequest): Promise<void> => {
   const { board, forwards, relayFolder, terminal, signal } = request
   await using stack = new AsyncDisposableStack()
-  const inner: Forward[] = []
-  for (const forward of forwards) {
-    const port = await freePort()
-    inner.push({ guest: forward.guest, host: port })
-    stack.use(await serveRelay(relayPath(relayFolder, forward), port))
-  }
+  const { inner } = stack.use(await serveForwards(forwards, relayFolder))
   const machine = stack.use(await startMachine({ ...request, forwards: inner, autologin: request.autologin ?? true }))
   const quit = new AbortController()
   const force = new AbortController()

@@ -19,5 +19,6 @@ export const renderTable = (report: TestReport): string => {
   )
   const failed = failedChecks(report).length
   const verdict = failed === 0 ? `all ${rows.length} checks passed` : `${failed} of ${rows.length} checks failed`
-  return [...lines, `${verdict}; booted in ${formatDuration(report.bootMs)} on ${report.board}`].join('\n')
+  const what = report.nodes ? `${report.nodes.length} nodes booted` : 'booted'
+  return [...lines, `${verdict}; ${what} in ${formatDuration(report.bootMs)} on ${report.board}`].join('\n')
 }

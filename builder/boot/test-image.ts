@@ -1,9 +1,8 @@
-import { PibakeError } from '../core/error.ts'
 import { runStep } from '../core/event.ts'
 import { type BootRequest, bootImage } from './boot.ts'
 import { allowTime, collectChecks, runChecks } from './checks.ts'
 import { boards } from './machine.ts'
-import { failedChecks, type TestReport } from './report.ts'
+import type { TestReport } from './report.ts'
 import { verifyImage } from './verify.ts'
 
 export interface TestRequest extends Omit<BootRequest, 'sshKey' | 'autologin' | 'forwards'> {
@@ -26,17 +25,4 @@ export const testImage = async (request: TestRequest): Promise<TestReport> => {
   })
   await guest.poweroff()
   return { image, board, bootMs: guest.bootMs, checks }
-}
-
-/** Throw `CHECKS_FAILED` with the output of each check that did not pass. */
-export const requirePassed = (report: TestReport): void => {
-  const failed = failedChecks(report)
-  if (failed.length === 0) return
-  throw new PibakeError('CHECKS_FAILED', `${failed.length} of ${report.checks.length} checks failed.`, {
-    hint: `Boot it for a look by hand: \`pibake run ${report.image}\``,
-    details: failed.flatMap(({ stage, title, output }) => [
-      `${stage}: ${title}`,
-      ...output.split('\n').map((line) => `  ${line}`),
-    ]),
-  })
 }

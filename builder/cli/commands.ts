@@ -56,6 +56,14 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./run.ts')).run,
   },
   {
+    name: 'lab',
+    usage: 'lab [image]',
+    summary: 'Boot several nodes from one image on a network of their own, and ask them about each other',
+    network: 'host',
+    log: true,
+    load: async () => (await import('./lab.ts')).lab,
+  },
+  {
     name: 'stages',
     usage: 'stages [stage]',
     summary: 'List the stages, or describe one',

@@ -17,7 +17,8 @@ export const parseForward = (text: string): Forward => {
   })
 }
 
-const readKey = async (path: string): Promise<string> => {
+/** The text of a public key from its file. Throws `USAGE` when there is none. */
+export const readKey = async (path: string): Promise<string> => {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new PibakeError('USAGE', `\`${path}\` cannot be read.`, { hint: 'Name the file of a public key.', cause })
   })
@@ -44,9 +45,10 @@ export const run = defineCommand({
   ],
   async run(args, context) {
     const { project, emit, signal, terminal } = context
-    const { defaultForwards, listenForwards, runImage } = await import('../boot/run.ts')
+    const { defaultForwards, runImage } = await import('../boot/run.ts')
     const forwards = args.forward?.map(parseForward) ?? defaultForwards
     if (!context.isOffline) {
+      const { listenForwards } = await import('../boot/forwards.ts')
       await using scratch = await makeScratch(project.work)
       await using _relays = await listenForwards(forwards, scratch.path)
       const ports = forwards.map(({ host, guest }) => `${guest} on 127.0.0.1:${host}`).join(', ')

@@ -65,6 +65,9 @@ export const renderSettings = (stage: Pick<Stage, 'name' | 'settings'>, settings
 /** Folder on the image that holds a stage's checks. */
 export const checksFolderOf = (stageName: string): string => `usr/lib/pibake/checks/${stageName}`
 
+/** Folder on the image that holds what a stage asks of several nodes. */
+export const labFolderOf = (stageName: string): string => `usr/lib/pibake/lab/${stageName}`
+
 /** `/usr/share/pibake/stages/<stage>.json`: what the image itself knows about a stage. */
 export const renderStageJson = (stage: Stage): string => {
   const checks = stage.checks.map(({ name, title, run, timeoutSeconds }) => ({
@@ -73,8 +76,17 @@ export const renderStageJson = (stage: Stage): string => {
     path: `/${checksFolderOf(stage.name)}/${run}`,
     timeoutSeconds,
   }))
+  const labChecks = stage.labChecks.map(({ name, title, run, peer, pairs, timeoutSeconds }) => ({
+    name,
+    title,
+    path: `/${labFolderOf(stage.name)}/${run}`,
+    ...(peer === undefined ? {} : { peerPath: `/${labFolderOf(stage.name)}/${peer}` }),
+    pairs,
+    timeoutSeconds,
+  }))
   const { name, version, summary, portal } = stage
-  return `${JSON.stringify({ name, version, summary, portal, checks }, undefined, 2)}\n`
+  const content = { name, version, summary, portal, checks, ...(labChecks.length > 0 ? { labChecks } : {}) }
+  return `${JSON.stringify(content, undefined, 2)}\n`
 }
 
 /** `/usr/share/doc/<package>/copyright`, in Debian's machine-readable format 1.0. */

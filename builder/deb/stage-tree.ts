@@ -5,7 +5,14 @@ import { listContent } from '../profile/content.ts'
 import type { Stage, StageSettings } from '../profile/schema.ts'
 import type { Unit } from './maintainer.ts'
 import type { Tree, TreeEntry } from './pack-tar.ts'
-import { checksFolderOf, packageNameOf, renderCopyright, renderSettings, renderStageJson } from './stage-control.ts'
+import {
+  checksFolderOf,
+  labFolderOf,
+  packageNameOf,
+  renderCopyright,
+  renderSettings,
+  renderStageJson,
+} from './stage-control.ts'
 
 /** A file that `fetch` has put aside and the package carries. */
 export interface ArtifactFile {
@@ -56,6 +63,10 @@ export const collectTree = async (options: {
   for (const run of new Set(stage.checks.map((check) => check.run))) {
     const source = join(stage.folder, 'checks', run)
     add(tree, `${checksFolderOf(name)}/${run}`, { kind: 'file', mode: 0o755, source }, name)
+  }
+  for (const script of new Set(stage.labChecks.flatMap(({ run, peer }) => [run, ...(peer ? [peer] : [])]))) {
+    const source = join(stage.folder, 'lab', script)
+    add(tree, `${labFolderOf(name)}/${script}`, { kind: 'file', mode: 0o755, source }, name)
   }
   if (stage.npm) {
     if (options.npmTree === undefined) throw new Error(`no npm tree for the stage ${name}`)

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { profileFileSchema, stageFileSchema } from './schema.ts'
+import { profileFileSchema, stageFileSchema, topologyFileSchema } from './schema.ts'
 
 const render = (title: string, schema: z.ZodType): string =>
   `${JSON.stringify({ title, ...z.toJSONSchema(schema, { io: 'input', target: 'draft-07' }) }, undefined, 2)}\n`
@@ -10,6 +10,7 @@ const render = (title: string, schema: z.ZodType): string =>
 export const renderJsonSchemas = (): Record<string, string> => ({
   'profile.schema.json': render('pibake profile', profileFileSchema),
   'stage.schema.json': render('pibake stage', stageFileSchema),
+  'topology.schema.json': render('pibake lab topology', topologyFileSchema),
 })
 
 /** Write the JSON Schemas into `folder`; `node builder/profile/json-schema.ts` writes the checkout's own. */

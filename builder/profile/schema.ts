@@ -7,6 +7,10 @@ const stageName = z
 /** Steps of every bake, which a stage would be taken for. */
 const reservedNames: readonly string[] = ['base', 'finalise', 'image']
 
+const hostName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a host name is at most 63 lower-case letters, digits and hyphens')
+
 const settingName = z
   .string()
   .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'a setting name is kebab-case: lower-case words joined by hyphens')
@@ -62,6 +66,36 @@ const check = z
       .describe('Seconds until the check counts as failed.'),
   })
   .describe('A question asked of the booted image; exit status 0 means that it passed.')
+
+const labCheck = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]*$/, 'a check name is lower-case letters, digits and hyphens')
+      .describe('Short name, unique in the stage.'),
+    title: oneLine.describe('What is true when the check passes, for the report.'),
+    run: z
+      .string()
+      .regex(/^[\w.-]+$/, 'expected the name of a file below `lab/`')
+      .describe("File below the stage's `lab/` folder: an executable script, run as root on one node about another."),
+    peer: z
+      .string()
+      .regex(/^[\w.-]+$/, 'expected the name of a file below `lab/`')
+      .optional()
+      .describe('Script that runs on the other node before; its `KEY=value` lines become `PEER_KEY` for `run`.'),
+    pairs: z
+      .enum(['all', 'neighbours'])
+      .default('all')
+      .describe(
+        '`all`: each node about each other one. `neighbours`: each node but the first, about one that it shares a link with.',
+      ),
+    timeoutSeconds: z
+      .number()
+      .positive('expected more than 0 seconds')
+      .default(60)
+      .describe('Seconds until either script counts as failed.'),
+  })
+  .describe('A question asked of two booted nodes on one network; exit status 0 means that it passed.')
 
 const artifact = z
   .strictObject({
@@ -126,6 +160,7 @@ export const stageFileSchema = z
       .default({})
       .describe('Settings that a profile may change; rendered into `/etc/pibake/<name>.conf`.'),
     checks: z.array(check).default([]).describe('What is asked of the booted image.'),
+    labChecks: z.array(labCheck).default([]).describe('What is asked of several booted nodes about each other.'),
     portal: portal.optional(),
   })
   .describe('A pibake stage: one capability of a node.')
@@ -145,11 +180,7 @@ export const profileFileSchema = z
       .enum(['trixie', 'forky', 'bookworm'])
       .optional()
       .describe('Debian release: `trixie` (the default), `forky` or `bookworm`.'),
-    hostname: z
-      .string()
-      .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a host name is at most 63 lower-case letters, digits and hyphens')
-      .optional()
-      .describe('Host name of the node; without it, the name of the profile.'),
+    hostname: hostName.optional().describe('Host name of the node; without it, the name of the profile.'),
     stages: z.array(stageName).default([]).describe('Stages in bake order, as far as their needs allow.'),
     settings: z
       .record(stageName, z.record(settingName, settingValue))
@@ -172,6 +203,16 @@ export const profileFileSchema = z
       .describe('Sizes of the image.'),
   })
   .describe('A pibake profile: a named list of stages with settings.')
+
+/** The network of a lab, in a file of the user's. */
+export const topologyFileSchema = z
+  .strictObject({
+    links: z
+      .array(z.array(hostName).min(2, 'a link joins two nodes or more'))
+      .min(1, 'expected at least one link')
+      .describe('Lists of host names: two nodes joined by a cable, or more on one switch.'),
+  })
+  .describe('The network of a pibake lab.')
 
 export type StageFile = z.output<typeof stageFileSchema>
 export type ProfileFile = z.output<typeof profileFileSchema>

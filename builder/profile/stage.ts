@@ -50,6 +50,12 @@ const checkFiles = async (folder: string, file: StageFile, source: Source): Prom
       issues.push(issueAt(source, ['checks', index, 'run'], `the file \`checks/${check.run}\` does not exist`))
     }
   }
+  for (const [index, { run, peer }] of file.labChecks.entries()) {
+    for (const [key, name] of Object.entries({ run, peer })) {
+      if (name === undefined || (await exists(join(folder, 'lab', name)))) continue
+      issues.push(issueAt(source, ['labChecks', index, key], `the file \`lab/${name}\` does not exist`))
+    }
+  }
   for (const [index, artifact] of file.artifacts.entries()) {
     if (artifact.file !== undefined && artifact.url === undefined && !(await exists(join(folder, artifact.file)))) {
       issues.push(issueAt(source, ['artifacts', index, 'file'], `the file \`${artifact.file}\` does not exist`))
@@ -86,6 +92,11 @@ export const loadStage = async (
       source,
       'checks',
       file.checks.map((check) => check.name),
+    ),
+    ...repeatedNames(
+      source,
+      'labChecks',
+      file.labChecks.map((check) => check.name),
     ),
     ...repeatedNames(
       source,

@@ -17,6 +17,7 @@ const one = (...lines: string[]): string =>
     'packages: [nginx]',
     'settings: {greeting: {description: What it says, default: hello}}',
     'checks: [{name: up, title: It is up, run: up}]',
+    'labChecks: [{name: both, title: Both are up, run: both}]',
     ...lines,
   )
 
@@ -25,6 +26,7 @@ const makeStages = (t: ExecutionContext): Promise<Project> =>
     'stages/one/stage.yaml': one(),
     'stages/one/README.md': '# One\n',
     'stages/one/checks/up': { executable: '#!/bin/sh\n' },
+    'stages/one/lab/both': { executable: '#!/bin/sh\n' },
     'stages/one/npm/package.json': '{}\n',
     'stages/one/npm/package-lock.json': '{}\n',
     'overlays/one/usr/bin/one': '#!/bin/sh\n',
@@ -65,6 +67,9 @@ const changes: Record<string, (project: Project) => Promise<void>> = {
   'an executable bit': (project) => chmod(inside(project, 'overlays/one/usr/bin/one'), 0o755),
   'a new maintainer script': (project) => writeFile(inside(project, 'stages/one/postinst'), 'true\n'),
   'a check': (project) => append(project, 'stages/one/checks/up', 'exit 0\n'),
+  'a check between nodes': (project) => append(project, 'stages/one/lab/both', 'exit 0\n'),
+  'which nodes a check is for': (project) =>
+    writeFile(inside(project, 'stages/one/stage.yaml'), one().replace('run: both', 'run: both, pairs: neighbours')),
   'the package.json': (project) => append(project, 'stages/one/npm/package.json', ' '),
   'another dependency': (project) =>
     writeFile(inside(project, 'stages/one/stage.yaml'), one().replace('[nginx]', '[nginx, tree]')),

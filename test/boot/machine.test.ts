@@ -51,6 +51,15 @@ test('an SSH key travels as a credential', (t) => {
   t.is(Buffer.from(encoded, 'base64').toString(), key)
 })
 
+test('a host name travels as a unit for this boot, wanted by it', (t) => {
+  const line = guestCommandLine(cmdline, { board: 'virt', hostname: 'mill' })
+  const encoded = /set_credential_binary=systemd\.extra-unit\.pibake-name\.service:(\S+)/.exec(line)?.[1] ?? ''
+  const unit = Buffer.from(encoded, 'base64').toString()
+  t.regex(unit, /^ExecStart=sh -c 'echo mill >\/boot\/firmware\/hostname'$/m)
+  t.regex(unit, /^Before=pibake-first-boot-setup\.service$/m)
+  t.true(line.split(' ').includes('systemd.wants=pibake-name.service'))
+})
+
 test('a command line that the kernel would cut off is refused', (t) => {
   const error = t.throws(() => guestCommandLine(cmdline, { board: 'virt', sshKey: 'k'.repeat(1600) }), {
     instanceOf: PibakeError,
@@ -83,7 +92,34 @@ test('virt: no way out of the guest but the forwards, and these only from loopba
     args.filter((_, index) => args[index - 1] === '-serial'),
     ['chardev:console', 'chardev:shell'],
   )
+  t.true(args.includes('virtio-net-pci,netdev=n0,romfile='))
   t.false(args.includes('-dtb'))
+})
+
+test('virt: an interface for each cable, with its own address', (t) => {
+  const args = machineArguments({
+    ...options,
+    mac: '52:54:00:00:00:00',
+    ports: [
+      { segment: 0, mac: '52:54:00:00:00:01', address: 'fd00::1', cable: { socket: '0', side: 'listen' } },
+      { segment: 2, mac: '52:54:00:00:00:02', address: 'fd00::2', cable: { socket: '2', side: 'connect' } },
+    ],
+  })
+  t.deepEqual(
+    args.filter((word) => word.startsWith('virtio-net-pci,')),
+    [
+      'virtio-net-pci,netdev=n0,romfile=,mac=52:54:00:00:00:00',
+      'virtio-net-pci,netdev=cable0,romfile=,mac=52:54:00:00:00:01',
+      'virtio-net-pci,netdev=cable1,romfile=,mac=52:54:00:00:00:02',
+    ],
+  )
+  t.deepEqual(
+    args.filter((word) => word.startsWith('stream,')),
+    [
+      'stream,id=cable0,server=on,addr.type=unix,addr.path=/run/cables/0',
+      'stream,id=cable1,server=off,reconnect-ms=500,addr.type=unix,addr.path=/run/cables/2',
+    ],
+  )
 })
 
 test('virt under KVM takes the processor of the host', (t) => {

@@ -2,10 +2,9 @@ import test from 'ava'
 import { allowTime, collectChecks, parseStageChecks, runChecks } from '../../builder/boot/checks.ts'
 import { escapeXml, renderJunit } from '../../builder/boot/junit.ts'
 import { createKeyFilter } from '../../builder/boot/keys.ts'
-import type { TestReport } from '../../builder/boot/report.ts'
+import { requirePassed, type TestReport } from '../../builder/boot/report.ts'
 import { renderTable } from '../../builder/boot/table.ts'
 import { renderTap } from '../../builder/boot/tap.ts'
-import { requirePassed } from '../../builder/boot/test-image.ts'
 import { PibakeError } from '../../builder/core/error.ts'
 
 const report: TestReport = {
@@ -34,6 +33,11 @@ test('the table', (t) => {
       '1 of 2 checks failed; booted in 31.4 s on virt',
     ].join('\n'),
   )
+})
+
+test('the table of a lab says how many nodes there were', (t) => {
+  const nodes = ['a', 'b'].map((name, index) => ({ name, portal: 'http://127.0.0.1:1/', sshPort: index }))
+  t.regex(renderTable({ ...report, nodes }), /; 2 nodes booted in 31\.4 s on virt$/)
 })
 
 test('TAP: plan, escaped directive, diagnostics of a failure', (t) => {

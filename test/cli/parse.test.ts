@@ -22,6 +22,14 @@ test('global options may come first', runs, '--json --no-color --profile pub', '
 test('bake by its name', runs, 'bake --profile=pub --no-twins', 'bake', { profile: 'pub', twins: false })
 test('a global option before a command', runs, '--json stages', 'stages', { json: true })
 test('a positional', runs, 'test images/pub.img --board raspi3b', 'test', { image: 'images/pub.img', board: 'raspi3b' })
+test('a lab of a profile, only to look at', runs, 'lab --profile pub --nodes 4 --topology ring --no-checks', 'lab', {
+  profile: 'pub',
+  nodes: 4,
+  topology: 'ring',
+  checks: false,
+  keep: false,
+  memory: 1024,
+})
 test('a positional that may be missing', runs, 'cache', 'cache', { action: 'show', 'dry-run': false })
 test('words after two hyphens stay together', runs, 'completion words -- bake --pro', 'completion', {
   shell: 'words',

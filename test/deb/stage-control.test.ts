@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import test from 'ava'
-import { renderControl, renderSettings } from '../../builder/deb/stage-control.ts'
+import { renderControl, renderSettings, renderStageJson } from '../../builder/deb/stage-control.ts'
 import { stageFileSchema } from '../../builder/profile/schema.ts'
 import { temporaryFolder } from '../profile/_project.ts'
 
@@ -41,6 +41,28 @@ ${' word'.repeat(5)}
 
 test('control: a stage without dependencies has no Depends field', (t) => {
   t.notRegex(renderControl(stageOf({}), 1), /Depends/)
+})
+
+test('what the image knows: checks between nodes by their paths, and no word of them where there are none', (t) => {
+  const check = { name: 'up', title: 'It is up', run: 'up' }
+  const stage = stageOf({
+    labChecks: [
+      { ...check, peer: 'ask' },
+      { ...check, pairs: 'neighbours', timeoutSeconds: 5 },
+    ],
+  })
+  t.deepEqual(JSON.parse(renderStageJson(stage)).labChecks, [
+    {
+      name: 'up',
+      title: 'It is up',
+      path: '/usr/lib/pibake/lab/x/up',
+      peerPath: '/usr/lib/pibake/lab/x/ask',
+      pairs: 'all',
+      timeoutSeconds: 60,
+    },
+    { name: 'up', title: 'It is up', path: '/usr/lib/pibake/lab/x/up', pairs: 'neighbours', timeoutSeconds: 5 },
+  ])
+  t.false('labChecks' in JSON.parse(renderStageJson(stageOf({}))))
 })
 
 test('settings: one quoted line each, the description above', (t) => {

@@ -118,6 +118,15 @@ const mistakes: Record<string, Mistake> = {
     'checks:\n  - {name: a, title: A, run: a.sh}',
     '6:30: the file `checks/a.sh` does not exist',
   ),
+  'missing files of a check between nodes': inStage(
+    'labChecks:\n  - {name: a, title: A, run: a.sh, peer: b.sh}',
+    '6:30: the file `lab/a.sh` does not exist',
+    '6:42: the file `lab/b.sh` does not exist',
+  ),
+  'unknown pairs': inStage(
+    'labChecks:\n  - {name: a, title: A, run: a, pairs: neighbors}',
+    '6:40: expected one of `all`, `neighbours`, got the text `neighbors` — did you mean `neighbours`?',
+  ),
   'setting name': inStage(
     'settings:\n  Some_Port: {description: D, default: 1}',
     '6:3: a setting name is kebab-case: lower-case words joined by hyphens',

@@ -2,12 +2,13 @@
 const { promisify } = require('node:util')
 const { chooseAddress } = require('./addresses.cjs')
 const { dataFolder, readIdentity, readSettings } = require('./config.cjs')
-const { collect, connect, socketAddress } = require('./connect.cjs')
+const { collect, connect, networkAddress, socketAddress } = require('./connect.cjs')
 
 const HELP = `Usage:
   pibake-ssb whoami                  print the identity of this pub
   pibake-ssb invite create [USES]    print an invite for USES people (1 when left out)
          [--address HOST]            name HOST in it instead of the mesh or LAN address
+  pibake-ssb invite accept INVITE    let this pub and the one that made the invite follow each other
   pibake-ssb publish TEXT            publish a post in the pub's own feed, print its id
   pibake-ssb log [COUNT]             print the newest COUNT messages (20), one JSON object a line
   pibake-ssb status [--json]         who and where the pub is, and what it holds
@@ -23,7 +24,8 @@ const commands = {
   },
 
   async invite(client, [verb, ...words]) {
-    if (verb !== 'create') throw new UsageError('`invite` knows only `create`')
+    if (verb === 'accept') return acceptInvite(client, words)
+    if (verb !== 'create') throw new UsageError('`invite` knows only `create` and `accept`')
     const { uses, address } = readInviteWords(words)
     const external = address ?? chooseAddress(readSettings(process.env).externalAddress)
     if (external === undefined)
@@ -47,6 +49,18 @@ const commands = {
     const status = await promisify(client.pub.status)()
     return format === '--json' ? JSON.stringify(status) : describe(status)
   },
+}
+
+/** Accepting makes the two follow each other, but ssb-conn calls only whom it remembers. */
+async function acceptInvite(client, [invite, ...words]) {
+  takeNoMore(words)
+  const [, host, port, id] = /^(.+):(\d+):(@[^:~]+\.ed25519)~./.exec(invite ?? '') ?? []
+  if (id === undefined) throw new UsageError('`invite accept` needs the text of an invite, HOST:PORT:@…~…')
+  await promisify(client.invite.accept)(invite)
+  const address = networkAddress({ host, port, id })
+  await promisify(client.conn.remember)(address, { key: id, type: 'pub' })
+  await promisify(client.conn.connect)(address, { key: id, type: 'pub' })
+  return `accepted: this pub and ${id} follow each other`
 }
 
 function describe(status) {

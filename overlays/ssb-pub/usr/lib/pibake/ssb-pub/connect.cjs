@@ -6,7 +6,8 @@ const MANIFEST = {
   whoami: 'sync',
   publish: 'async',
   createLogStream: 'source',
-  invite: { create: 'async' },
+  invite: { create: 'async', accept: 'async' },
+  conn: { remember: 'sync', connect: 'async' },
   friends: { isFollowing: 'async' },
   pub: { status: 'async', announce: 'async' },
 }

@@ -1,0 +1,166 @@
+import { z } from 'zod'
+import { PibakeError } from '../core/error.ts'
+import type { Emit } from '../core/event.ts'
+import { explain, readStageFiles } from './checks.ts'
+import type { GuestResult } from './console.ts'
+import type { Lab, LabNode } from './lab.ts'
+import { quoteWord } from './protocol.ts'
+import type { CheckResult } from './report.ts'
+import { allPairs, neighbourPairs } from './topology.ts'
+
+/** A question that a stage puts to one node about another. */
+export interface LabCheck {
+  stage: string
+  name: string
+  title: string
+  /** Path on the image of the script that runs on the node. */
+  path: string
+  /** Path of the script that runs on the other node before, and prints `KEY=value` lines for the first one. */
+  peerPath?: string | undefined
+  pairs: 'all' | 'neighbours'
+  timeoutSeconds: number
+}
+
+const stageOnImage = z.object({
+  name: z.string(),
+  labChecks: z
+    .array(
+      z.object({
+        name: z.string(),
+        title: z.string(),
+        path: z.string(),
+        peerPath: z.string().optional(),
+        pairs: z.enum(['all', 'neighbours']),
+        timeoutSeconds: z.number().positive(),
+      }),
+    )
+    .default([]),
+})
+
+/** The checks between nodes that a stage's file on the image declares. Throws `IMAGE_INVALID` for anything else. */
+export const parseLabChecks = (json: string): LabCheck[] => {
+  try {
+    const { name: stage, labChecks } = stageOnImage.parse(JSON.parse(json))
+    return labChecks.map((check) => ({ stage, ...check }))
+  } catch (cause) {
+    throw new PibakeError(
+      'IMAGE_INVALID',
+      'A stage on the image declares its checks between nodes in a way pibake cannot read.',
+      { hint: 'Bake the image with this version of pibake.', details: json.split('\n').slice(0, 20), cause },
+    )
+  }
+}
+
+/** The `KEY=value` lines of what a script printed, each as `PEER_KEY`. */
+export const readHandedOver = (output: string): Record<string, string> => {
+  const pairs = output.split('\n').flatMap((line) => {
+    const [, key, value] = /^([A-Z][A-Z0-9_]*)=(.*)$/.exec(line) ?? []
+    return key === undefined || value === undefined ? [] : [[`PEER_${key}`, value] as const]
+  })
+  return Object.fromEntries(pairs)
+}
+
+/** The address of `node` on the first segment that it shares with `other`; empty when they share none. */
+const linkAddress = (node: LabNode, other: LabNode): string => {
+  const shared = new Set(other.ports.map(({ segment }) => segment))
+  return node.ports.find(({ segment }) => shared.has(segment))?.address ?? ''
+}
+
+const commandLine = (path: string, environment: Readonly<Record<string, string>>): string => {
+  const words = Object.entries(environment).map(([key, value]) => quoteWord(`${key}=${value}`))
+  return ['exec', 'env', ...words, quoteWord(path)].join(' ')
+}
+
+interface Asked {
+  outcome: CheckResult['outcome']
+  /** What happened on each node that had a part in it. */
+  said: { node: LabNode; output: string }[]
+}
+
+const outcomeOf = ({ timedOut, exitCode }: GuestResult): CheckResult['outcome'] =>
+  timedOut ? 'timeout' : exitCode === 0 ? 'passed' : 'failed'
+
+const describeEnd = ({ output, timedOut, exitCode }: GuestResult, seconds: number): string => {
+  if (timedOut) return `${output}\n(did not end within ${seconds} s)`
+  return exitCode === 0 ? output : `${output}\n(ended with status ${exitCode})`
+}
+
+/** Run a check on `node` about `peer`: the peer's part first, then the node's with what the peer handed over. */
+const ask = async (
+  { path, peerPath, timeoutSeconds }: LabCheck,
+  { node, peer }: { node: LabNode; peer: LabNode },
+  signal: AbortSignal | undefined,
+): Promise<Asked> => {
+  const options = { timeoutMs: timeoutSeconds * 1000, ...(signal ? { signal } : {}) }
+  const environmentOf = (here: LabNode, there: LabNode): Record<string, string> => ({
+    NODE: here.name,
+    NODE_LINK: linkAddress(here, there),
+    PEER: there.name,
+    PEER_LINK: linkAddress(there, here),
+  })
+  const said: Asked['said'] = []
+  let handedOver: Record<string, string> = {}
+  if (peerPath !== undefined) {
+    const prepared = await peer.guest.run(commandLine(peerPath, environmentOf(peer, node)), options)
+    said.push({ node: peer, output: describeEnd(prepared, timeoutSeconds) })
+    const outcome = outcomeOf(prepared)
+    if (outcome !== 'passed') return { outcome, said }
+    handedOver = readHandedOver(prepared.output)
+  }
+  const result = await node.guest.run(commandLine(path, { ...environmentOf(node, peer), ...handedOver }), options)
+  said.push({ node, output: describeEnd(result, timeoutSeconds) })
+  return { outcome: outcomeOf(result), said }
+}
+
+/** What was said on each node, with its name before each line; after a failure also the journals that may explain it. */
+const describeAsked = async (
+  { outcome, said }: Asked,
+  stage: string,
+  signal: AbortSignal | undefined,
+): Promise<string> => {
+  const parts = await Promise.all(
+    said.map(async ({ node, output }) => {
+      const journals = outcome === 'passed' ? '' : await explain(node.guest, stage, signal)
+      const lines = `${output}\n${journals}`.trim().split('\n')
+      return lines.map((line) => `${node.name}: ${line}`).join('\n')
+    }),
+  )
+  return parts.join('\n')
+}
+
+/**
+ * Put the checks that the stages of the image declare to the nodes, one pair after the other, each with its own time-out.
+ * A failed one does not end the run. Progress is emitted on the step `id`.
+ */
+export const runLabChecks = async (
+  { nodes, topology }: Pick<Lab, 'nodes' | 'topology'>,
+  options: { id: string; emit: Emit; signal?: AbortSignal },
+): Promise<CheckResult[]> => {
+  const { id, emit, signal } = options
+  const [first] = nodes
+  const files = first === undefined ? [] : await readStageFiles(first.guest, signal)
+  const byName = new Map(nodes.map((node) => [node.name, node]))
+  const questions = files.flatMap(parseLabChecks).flatMap((check) => {
+    const pairs = check.pairs === 'all' ? allPairs(topology) : neighbourPairs(topology)
+    return pairs.flatMap((pair) => {
+      const [node, peer] = [byName.get(pair.node), byName.get(pair.peer)]
+      return node && peer ? [{ check, node, peer }] : []
+    })
+  })
+  const total = questions.length
+  const results: CheckResult[] = []
+  for (const [index, { check, node, peer }] of questions.entries()) {
+    const { stage } = check
+    const title = `${node.name} → ${peer.name}: ${check.title}`
+    emit({ type: 'step-progress', id, done: index, total, unit: 'items', note: `${stage}: ${title}` })
+    const startedAt = performance.now()
+    const asked = await ask(check, { node, peer }, signal)
+    const durationMs = performance.now() - startedAt
+    const output = await describeAsked(asked, stage, signal)
+    for (const line of output.split('\n')) emit({ type: 'output', id, line })
+    const name = `${check.name}-${node.name}-${peer.name}`
+    results.push({ stage, name, title, outcome: asked.outcome, durationMs, output })
+  }
+  emit({ type: 'step-progress', id, done: total, total, unit: 'items' })
+  return results
+}

@@ -1,0 +1,70 @@
+import { runStep } from '../core/event.ts'
+import { serveForwards } from './forwards.ts'
+import { type LabRequest, startLab } from './lab.ts'
+import { runLabChecks } from './lab-checks.ts'
+import type { Forward } from './machine.ts'
+import type { NodeAddress, TestReport } from './report.ts'
+import { verifyImage } from './verify.ts'
+
+/** Ports of every node that are forwarded: the front page and SSH. */
+const guestPorts = { portal: 80, ssh: 22 } as const
+
+/** How many ports of this machine each node takes. */
+export const portsPerNode = Object.keys(guestPorts).length
+
+/** Where each node is reached, when `ports` are the free ones: `portsPerNode` for a node, in the order of the nodes. */
+export const addressNodes = (nodes: readonly string[], ports: readonly number[]): NodeAddress[] =>
+  nodes.map((name, index) => {
+    const [portal, ssh] = ports.slice(index * portsPerNode, (index + 1) * portsPerNode)
+    if (portal === undefined || ssh === undefined) throw new Error(`no ports are left for the node ${name}`)
+    return { name, portal: `http://127.0.0.1:${portal}/`, sshPort: ssh }
+  })
+
+/** The forwards of a node that is reached there. */
+export const forwardsOf = ({ portal, sshPort }: NodeAddress): Forward[] => [
+  { guest: guestPorts.portal, host: Number(new URL(portal).port) },
+  { guest: guestPorts.ssh, host: sshPort },
+]
+
+export interface LabTestRequest extends Omit<LabRequest, 'forwards'> {
+  addresses: readonly NodeAddress[]
+  /** Folder of the unix sockets that lead out of the network namespace. */
+  relayFolder: string
+  /** Whether the nodes are asked about each other. */
+  hasChecks: boolean
+  /** What to wait for with all nodes up, after the checks. */
+  hold?: () => Promise<void>
+}
+
+const sayAddresses = ({ addresses, emit }: LabTestRequest): void => {
+  const width = Math.max(...addresses.map(({ name }) => name.length))
+  for (const { name, portal, sshPort } of addresses) {
+    const message = `${name.padEnd(width)}  ${portal}  ssh -p ${sshPort} root@127.0.0.1`
+    emit({ type: 'notice', level: 'info', message })
+  }
+}
+
+/**
+ * Verify an image, boot a lab of it, say where its nodes are reached, and put its checks between nodes to them. Failed
+ * checks are in the report, not thrown; throws `IMAGE_INVALID` and `BOOT_FAILED` as `verifyImage` and `startLab` do.
+ */
+export const testLab = async (request: LabTestRequest): Promise<TestReport> => {
+  const { image, addresses, relayFolder, hasChecks, hold, emit } = request
+  const signal = request.signal ? { signal: request.signal } : {}
+  await using stack = new AsyncDisposableStack()
+  const forwards = new Map<string, Forward[]>()
+  for (const address of addresses) {
+    const { inner } = stack.use(await serveForwards(forwardsOf(address), relayFolder))
+    forwards.set(address.name, inner)
+  }
+  await verifyImage(image, { emit, ...signal })
+  const lab = stack.use(await startLab({ ...request, forwards }))
+  sayAddresses(request)
+  const checks = hasChecks
+    ? await runStep(emit, { id: 'checks', title: 'Ask the nodes about each other' }, () =>
+        runLabChecks(lab, { id: 'checks', emit, ...signal }),
+      )
+    : []
+  await hold?.()
+  return { image, board: 'virt', bootMs: lab.bootMs, nodes: addresses, checks }
+}

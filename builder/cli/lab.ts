@@ -1,0 +1,114 @@
+import { access } from 'node:fs/promises'
+import { freemem } from 'node:os'
+import { imagePath } from '../bake/history.ts'
+import type { Topology } from '../boot/topology.ts'
+import { PibakeError } from '../core/error.ts'
+import { formatBytes } from '../core/size.ts'
+import { raiseLoopback } from '../host/loopback.ts'
+import { makeScratch } from '../host/scratch.ts'
+import { resolveProfile } from '../profile/resolve.ts'
+import { chosenImage, openTools } from './chosen.ts'
+import { defineCommand } from './command.ts'
+import type { Context } from './context.ts'
+import { readKey } from './run.ts'
+import { reportResult, resultOptions } from './test-result.ts'
+
+const usualNodes = 3
+
+const chosenTopology = async (named: string, count: number | undefined): Promise<Topology> => {
+  if (named === 'full' || named === 'line' || named === 'ring') {
+    return (await import('../boot/topology.ts')).shapeTopology(named, count ?? usualNodes)
+  }
+  if (count === undefined) return (await import('../boot/topology-file.ts')).readTopology(named)
+  throw new PibakeError('USAGE', `\`--nodes\` does not go with the topology \`${named}\`, which names its nodes.`, {
+    hint: 'Leave `--nodes` out, or choose `full`, `line` or `ring`.',
+  })
+}
+
+/** The image of the lab: the one that is named, or the one that the profile was baked into. */
+const labImage = async (
+  { project }: Context,
+  { image, profile }: { image: string | undefined; profile: string | undefined },
+): Promise<string> => {
+  if (image !== undefined && profile === undefined) return chosenImage(image)
+  if (image === undefined && profile !== undefined) {
+    const path = imagePath(project, (await resolveProfile(project, profile)).name)
+    await access(path).catch((cause: unknown) => {
+      throw new PibakeError('UNKNOWN_NAME', `There is no image of the profile \`${profile}\` yet.`, {
+        hint: `Bake it first: \`sudo pibake --profile ${profile}\``,
+        cause,
+      })
+    })
+    return path
+  }
+  throw new PibakeError('USAGE', 'Either an image or a profile makes a lab.', {
+    hint: 'Name one: `pibake lab images/pub.img`, or `pibake lab --profile pub`.',
+  })
+}
+
+const memoryNotice = (count: number, memoryMiB: number): string | undefined => {
+  const wantedBytes = count * memoryMiB * 2 ** 20
+  if (wantedBytes <= freemem()) return undefined
+  return `${count} nodes may use ${formatBytes(wantedBytes)} of memory, but ${formatBytes(freemem())} are free: choose fewer nodes, or less for each with \`--memory\`.`
+}
+
+export const lab = defineCommand({
+  options: {
+    profile: { type: 'string', describe: 'Profile whose baked image to boot, instead of naming the image' },
+    nodes: { type: 'number', describe: `How many nodes; ${usualNodes} when not given` },
+    topology: {
+      type: 'string',
+      default: 'full',
+      describe: 'Their network: `full` (all on one switch), `line`, `ring`, or a YAML file with `links`',
+    },
+    memory: { type: 'number', default: 1024, describe: 'Memory of each node in MiB' },
+    checks: { type: 'boolean', default: true, describe: 'Checks between nodes; `--no-checks` only boots and keeps' },
+    keep: { type: 'boolean', default: false, describe: 'Keep the nodes up after the checks, until Ctrl-C' },
+    'ssh-key': { type: 'string', describe: 'File with a public key that may log in as root over SSH' },
+    ...resultOptions,
+    'relay-folder': { type: 'string', hidden: true },
+    'relay-ports': { type: 'string', hidden: true },
+  },
+  positionals: { image: { type: 'string', describe: 'Path of an image; it is not changed' } },
+  examples: [
+    ['$0 lab --profile pub', 'Three nodes of images/pub.img on one switch: do they find each other?'],
+    ['$0 lab images/pub.img --topology line', 'a and c have only b between them'],
+    ['$0 lab images/pub.img --topology village.yaml --junit lab.xml', 'A network of your own; JUnit in a file'],
+    ['$0 lab images/pub.img --nodes 2 --no-checks', 'Two nodes to look at, until Ctrl-C'],
+  ],
+  async run(args, context) {
+    const { project, emit, signal, terminal } = context
+    const topology = await chosenTopology(args.topology, args.nodes)
+    const { addressNodes, forwardsOf, portsPerNode, testLab } = await import('../boot/test-lab.ts')
+    if (!context.isOffline) {
+      const { listenForwards } = await import('../boot/forwards.ts')
+      const { freePort } = await import('../boot/relay.ts')
+      const ports = await Promise.all(topology.nodes.flatMap(() => Array.from({ length: portsPerNode }, freePort)))
+      await using scratch = await makeScratch(project.work)
+      await using _relays = await listenForwards(addressNodes(topology.nodes, ports).flatMap(forwardsOf), scratch.path)
+      return await context.continueOffline(['--relay-folder', scratch.path, '--relay-ports', ports.join(',')])
+    }
+    const { 'relay-folder': relayFolder, 'relay-ports': relayPorts } = args
+    if (relayFolder === undefined || relayPorts === undefined) throw new Error('lab was started without its relays')
+    const { untilQuit } = await import('../boot/quit.ts')
+    const image = await labImage(context, args)
+    const sshKey = args['ssh-key'] === undefined ? undefined : await readKey(args['ssh-key'])
+    const notice = memoryNotice(topology.nodes.length, args.memory)
+    if (notice !== undefined) emit({ type: 'notice', level: 'warn', message: notice })
+    const hold = async (): Promise<void> => {
+      emit({ type: 'notice', level: 'info', message: 'The nodes stay up until Ctrl-C.' })
+      await untilQuit(terminal.input, signal)
+    }
+    const tools = await openTools(context)
+    await raiseLoopback(tools)
+    await using scratch = await makeScratch(project.work)
+    const report = await testLab({
+      ...{ tools, image, topology, memoryMiB: args.memory, scratch: scratch.path, relayFolder, emit, signal },
+      addresses: addressNodes(topology.nodes, relayPorts.split(',').map(Number)),
+      hasChecks: args.checks,
+      ...(args.keep || !args.checks ? { hold } : {}),
+      ...(sshKey === undefined ? {} : { sshKey }),
+    })
+    return args.checks ? reportResult(report, args) : { data: report }
+  },
+})
