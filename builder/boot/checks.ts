@@ -3,6 +3,7 @@ import { PibakeError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import type { Guest } from './boot.ts'
 import { type GuestCheck, purgeCheck, systemChecks } from './built-in.ts'
+import type { GuestResult } from './console.ts'
 import { quoteWord } from './protocol.ts'
 import type { CheckResult } from './report.ts'
 
@@ -98,6 +99,19 @@ done`
   return output
 }
 
+/** What an exit status says, any other being a failure; 77 as in Automake's test driver. */
+const outcomes: ReadonlyMap<number, CheckResult['outcome']> = new Map([
+  [0, 'passed'],
+  [77, 'skipped'],
+])
+
+/** How a check ended. */
+export const outcomeOf = ({
+  timedOut,
+  exitCode,
+}: Pick<GuestResult, 'timedOut' | 'exitCode'>): CheckResult['outcome'] =>
+  timedOut ? 'timeout' : (outcomes.get(exitCode) ?? 'failed')
+
 /**
  * Run checks in the guest one after the other, each with its own time-out. A failed one carries its output and the
  * journals that may explain it; it does not end the run. Progress is emitted on the step `id`.
@@ -114,10 +128,11 @@ export const runChecks = async (
     const startedAt = performance.now()
     const { output, exitCode, timedOut } = await guest.run(script, { timeoutMs, ...(signal ? { signal } : {}) })
     const durationMs = performance.now() - startedAt
-    const outcome = timedOut ? 'timeout' : exitCode === 0 ? 'passed' : 'failed'
+    const outcome = outcomeOf({ timedOut, exitCode })
     for (const line of output.split('\n')) emit({ type: 'output', id, line })
     const ending = timedOut ? `did not end within ${timeoutMs / 1000} s` : `ended with status ${exitCode}`
-    const journals = outcome === 'passed' ? '' : `\n(${ending})\n${await explain(guest, stage, signal)}`
+    const journals =
+      outcome === 'passed' || outcome === 'skipped' ? '' : `\n(${ending})\n${await explain(guest, stage, signal)}`
     results.push({ stage, name, title, outcome, durationMs, output: `${output}${journals}`.trim() })
   }
   emit({ type: 'step-progress', id, done: checks.length, total: checks.length, unit: 'items' })

@@ -1,4 +1,4 @@
-import type { CheckResult, TestReport } from './report.ts'
+import { type CheckResult, isFailure, type TestReport } from './report.ts'
 
 const entities: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -20,6 +20,9 @@ const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(
 const renderCase = (check: CheckResult): string => {
   const open = `    <testcase classname="${escapeXml(check.stage)}" name="${escapeXml(check.title)}" time="${seconds(check.durationMs)}"`
   if (check.outcome === 'passed') return `${open}/>`
+  if (check.outcome === 'skipped') {
+    return `${open}>\n      <skipped message="${escapeXml(check.output)}"/>\n    </testcase>`
+  }
   const message = check.outcome === 'timeout' ? 'did not end in time' : 'failed'
   return `${open}>\n      <failure message="${message}" type="${check.outcome}">${escapeXml(check.output)}</failure>\n    </testcase>`
 }
@@ -28,9 +31,10 @@ const renderCase = (check: CheckResult): string => {
 export const renderJunit = (report: TestReport): string => {
   const suites = Map.groupBy(report.checks, ({ stage }) => stage)
   const totals = (checks: readonly CheckResult[]): string => {
-    const failures = checks.filter(({ outcome }) => outcome !== 'passed').length
+    const failures = checks.filter(isFailure).length
+    const skipped = checks.filter(({ outcome }) => outcome === 'skipped').length
     const time = seconds(checks.reduce((sum, { durationMs }) => sum + durationMs, 0))
-    return `tests="${checks.length}" failures="${failures}" errors="0" time="${time}"`
+    return `tests="${checks.length}" failures="${failures}" errors="0" skipped="${skipped}" time="${time}"`
   }
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',

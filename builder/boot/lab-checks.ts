@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { PibakeError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
-import { explain, readStageFiles } from './checks.ts'
+import { explain, outcomeOf, readStageFiles } from './checks.ts'
 import type { GuestResult } from './console.ts'
 import type { Lab, LabNode } from './lab.ts'
 import { quoteWord } from './protocol.ts'
@@ -77,9 +77,6 @@ interface Asked {
   said: { node: LabNode; output: string }[]
 }
 
-const outcomeOf = ({ timedOut, exitCode }: GuestResult): CheckResult['outcome'] =>
-  timedOut ? 'timeout' : exitCode === 0 ? 'passed' : 'failed'
-
 const describeEnd = ({ output, timedOut, exitCode }: GuestResult, seconds: number): string => {
   if (timedOut) return `${output}\n(did not end within ${seconds} s)`
   return exitCode === 0 ? output : `${output}\n(ended with status ${exitCode})`
@@ -120,7 +117,7 @@ const describeAsked = async (
 ): Promise<string> => {
   const parts = await Promise.all(
     said.map(async ({ node, output }) => {
-      const journals = outcome === 'passed' ? '' : await explain(node.guest, stage, signal)
+      const journals = outcome === 'passed' || outcome === 'skipped' ? '' : await explain(node.guest, stage, signal)
       const lines = `${output}\n${journals}`.trim().split('\n')
       return lines.map((line) => `${node.name}: ${line}`).join('\n')
     }),

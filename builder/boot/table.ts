@@ -1,7 +1,7 @@
 import { formatDuration } from '../core/size.ts'
 import { failedChecks, type TestReport } from './report.ts'
 
-const marks = { passed: 'ok', failed: 'FAILED', timeout: 'TIMEOUT' } as const
+const marks = { passed: 'ok', skipped: 'skipped', failed: 'FAILED', timeout: 'TIMEOUT' } as const
 
 /** A test report as a table for people: a line a check, then a line of totals. */
 export const renderTable = (report: TestReport): string => {
@@ -18,7 +18,10 @@ export const renderTable = (report: TestReport): string => {
       .join('  '),
   )
   const failed = failedChecks(report).length
-  const verdict = failed === 0 ? `all ${rows.length} checks passed` : `${failed} of ${rows.length} checks failed`
+  const skipped = report.checks.filter(({ outcome }) => outcome === 'skipped').length
+  const asked = rows.length - skipped
+  const left = skipped === 0 ? '' : `, ${skipped} skipped`
+  const verdict = failed === 0 ? `all ${asked} checks passed${left}` : `${failed} of ${asked} checks failed${left}`
   const what = report.nodes ? `${report.nodes.length} nodes booted` : 'booted'
   return [...lines, `${verdict}; ${what} in ${formatDuration(report.bootMs)} on ${report.board}`].join('\n')
 }

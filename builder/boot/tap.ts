@@ -1,4 +1,4 @@
-import type { CheckResult, TestReport } from './report.ts'
+import { type CheckResult, isFailure, type TestReport } from './report.ts'
 
 /** A description must not look like a directive or break its line (TAP 14, "Escaping"). */
 const describe = (check: CheckResult): string =>
@@ -19,7 +19,7 @@ export const renderTap = (report: TestReport): string =>
     'TAP version 14',
     `1..${report.checks.length}`,
     ...report.checks.flatMap((check, index) => [
-      `${check.outcome === 'passed' ? 'ok' : 'not ok'} ${index + 1} - ${describe(check)}`,
+      `${isFailure(check) ? 'not ok' : 'ok'} ${index + 1} - ${describe(check)}${check.outcome === 'skipped' ? ' # SKIP' : ''}`,
       ...diagnostics(check),
     ]),
     '',

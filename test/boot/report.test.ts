@@ -40,6 +40,26 @@ test('the table of a lab says how many nodes there were', (t) => {
   t.regex(renderTable({ ...report, nodes }), /; 2 nodes booted in 31\.4 s on virt$/)
 })
 
+const skipping: TestReport = {
+  ...report,
+  checks: report.checks.map((check) => (check.name === 'http' ? { ...check, outcome: 'skipped' } : check)),
+}
+
+test('a skipped check is no failure, and no success either', (t) => {
+  t.is(
+    renderTable(skipping),
+    [
+      'ok       system  is running  120 ms',
+      'skipped  portal  answers #1   2.0 s',
+      'all 1 checks passed, 1 skipped; booted in 31.4 s on virt',
+    ].join('\n'),
+  )
+  t.true(renderTap(skipping).split('\n').includes('ok 2 - portal: answers \\#1 # SKIP'))
+  t.regex(renderJunit(skipping), /tests="2" failures="0" errors="0" skipped="1"/)
+  t.true(renderJunit(skipping).includes('<skipped message="a &lt; b\n&amp; c\uFFFD"/>'))
+  t.notThrows(() => requirePassed(skipping))
+})
+
 test('TAP: plan, escaped directive, diagnostics of a failure', (t) => {
   const lines = renderTap(report).split('\n')
   t.deepEqual(lines.slice(0, 3), ['TAP version 14', '1..2', 'ok 1 - system: is running'])
@@ -50,7 +70,7 @@ test('TAP: plan, escaped directive, diagnostics of a failure', (t) => {
 test('JUnit: a suite a stage, totals, escaped output', (t) => {
   const xml = renderJunit(report)
   t.regex(xml, /<testsuites name="images\/pub\.img on virt" tests="2" failures="1"/)
-  t.regex(xml, /<testsuite name="portal" tests="1" failures="1" errors="0" time="2\.000">/)
+  t.regex(xml, /<testsuite name="portal" tests="1" failures="1" errors="0" skipped="0" time="2\.000">/)
   t.true(xml.includes('>a &lt; b\n&amp; c\uFFFD</failure>'))
 })
 
@@ -115,6 +135,7 @@ test('outcomes, and journals only after a failure', async (t) => {
     ['good', { output: 'fine', exitCode: 0, timedOut: false }],
     ['bad', { output: 'broken', exitCode: 3, timedOut: false }],
     ['slow', { output: '', exitCode: 124, timedOut: true }],
+    ['absent', { output: 'no such program here', exitCode: 77, timedOut: false }],
   ])
   const run = async (script: string) => {
     asked.push(script)
@@ -124,12 +145,13 @@ test('outcomes, and journals only after a failure', async (t) => {
   const results = await runChecks({ run }, checks, { id: 'checks', emit: () => {} })
   t.deepEqual(
     results.map(({ outcome }) => outcome),
-    ['passed', 'failed', 'timeout'],
+    ['passed', 'failed', 'timeout', 'skipped'],
   )
   t.is(results[0]?.output, 'fine')
   t.is(results[1]?.output, 'broken\n(ended with status 3)\nthe journal')
   t.is(results[2]?.output, '(did not end within 5 s)\nthe journal')
-  t.is(asked.length, 5)
+  t.is(results[3]?.output, 'no such program here')
+  t.is(asked.length, 6)
 })
 
 test('keys: Ctrl-A X and Ctrl-C quit, Ctrl-A Ctrl-A types one, the rest passes', (t) => {
