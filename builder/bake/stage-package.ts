@@ -4,13 +4,15 @@ import { create } from 'tar'
 import { derive } from '../cache/derived.ts'
 import { hashJson } from '../core/digest.ts'
 import { readControl } from '../deb/archive.ts'
+import { extractMember } from '../deb/member.ts'
 import { extractNpmTree, npmTreeFormat } from '../deb/npm-extract.ts'
 import type { Tree } from '../deb/pack-tar.ts'
 import { buildStagePackage } from '../deb/package.ts'
 import { readTree } from '../deb/read-tar.ts'
 import type { RepositoryDeb } from '../deb/repository.ts'
+import type { ArtifactFile } from '../deb/stage-tree.ts'
 import type { LockedNpm } from '../lock/schema.ts'
-import type { ResolvedProfile } from '../profile/schema.ts'
+import type { ResolvedProfile, Stage } from '../profile/schema.ts'
 import type { Kitchen } from './kitchen.ts'
 import { npmContent, stagePackageInputs } from './steps.ts'
 
@@ -31,12 +33,34 @@ const openNpmTree = async (kitchen: Kitchen, stage: string, npm: readonly Locked
   return readTree(tree.path)
 }
 
+/**
+ * The artifacts of a stage, their content checked against the lock. What is to be taken out of an archive is laid into
+ * `folder`.
+ */
+const openArtifacts = async (
+  { lock, blobs, signal }: Kitchen,
+  stage: Stage,
+  folder: string,
+): Promise<ArtifactFile[]> => {
+  const files: ArtifactFile[] = []
+  for (const { name, path, mode, member } of stage.artifacts) {
+    const locked = lock.artifacts[stage.name]?.find((artifact) => artifact.name === name)
+    if (!locked) throw new Error(`the lock has no artifact ${name}`)
+    await blobs.verifyBlobs([{ ...locked, label: name }], { signal })
+    const blob = blobs.blobPath(locked.sha256)
+    const destination = join(folder, `artifact-${name}`)
+    if (member !== undefined) await extractMember(blob, { label: `${stage.name}: ${name}`, member, destination })
+    files.push({ path, mode, sourceFile: member === undefined ? blob : destination })
+  }
+  return files
+}
+
 /** The Debian package of a stage with its control stanza, built once for its content and kept in the cache. */
 export const stagePackage = async (
   kitchen: Kitchen,
   entry: ResolvedProfile['stages'][number],
 ): Promise<RepositoryDeb> => {
-  const { lock, blobs, project, scratch, timeSeconds, signal } = kitchen
+  const { lock, project, scratch, timeSeconds, signal } = kitchen
   const { stage, settings } = entry
   const inputs = await stagePackageInputs(entry, lock)
   const key = hashJson(['stage package', stage.name, ...inputs.map(({ name, digest }) => `${name} ${digest}`)])
@@ -45,15 +69,7 @@ export const stagePackage = async (
     const folder = join(scratch, `package-${stage.name}`)
     await mkdir(folder)
     const npmTree = stage.npm ? await openNpmTree(kitchen, stage.name, lock.npm[stage.name] ?? []) : undefined
-    const artifacts = stage.artifacts.map(({ name, path: target, mode }) => {
-      const locked = lock.artifacts[stage.name]?.find((artifact) => artifact.name === name)
-      if (!locked) throw new Error(`the lock has no artifact ${name}`)
-      return { name, path: target, sourceFile: blobs.blobPath(locked.sha256), mode, locked }
-    })
-    await blobs.verifyBlobs(
-      artifacts.map(({ name, locked }) => ({ ...locked, label: name })),
-      { signal },
-    )
+    const artifacts = await openArtifacts(kitchen, stage, folder)
     const result = await buildStagePackage({
       stage,
       settings,

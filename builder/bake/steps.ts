@@ -33,10 +33,11 @@ export const stagePackageInputs = async (
 ): Promise<{ name: string; digest: Sha256 }[]> => {
   const { stage, settings } = entry
   const artifacts = (lock.artifacts[stage.name] ?? []).map(({ name, sha256 }) => `${name} ${sha256}`).sort()
+  const members = stage.artifacts.flatMap(({ name, member }) => (member === undefined ? [] : [`${name} ${member}`]))
   return [
     { name: 'files and settings', digest: await stageDigest(stage, settings) },
     { name: 'npm tree', digest: hashJson(npmContent(lock.npm[stage.name] ?? [])) },
-    { name: 'artifacts', digest: hashJson(artifacts) },
+    { name: 'artifacts', digest: hashJson([...artifacts, ...members]) },
     { name: 'package format', digest: hashJson([stagePackageFormat, lock.time]) },
   ]
 }

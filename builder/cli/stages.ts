@@ -17,6 +17,11 @@ const describe = (stage: Stage, paint: Paint): string[] => [
   ...section('Needs', stage.needs, paint),
   ...section('Debian packages', stage.packages, paint),
   ...section(
+    'Slots for files that a profile gives',
+    stage.slots.flatMap(({ name, description }) => [name, `    ${description}`]),
+    paint,
+  ),
+  ...section(
     'Settings',
     Object.entries(stage.settings).flatMap(([name, setting]) => [
       `${name} = ${formatSetting(setting.default)}`,

@@ -77,7 +77,7 @@ const secrets: Rule[] = [
   {
     rule: 'mesh-key',
     message: 'a mesh configuration with its key; it must be made on the card at first boot',
-    matches: at(/^\/etc\/(?:yggdrasil\/yggdrasil\.conf|yggdrasil\.conf)$/, notEmpty),
+    matches: at(/^\/etc\/(?:(?:yggdrasil\/)?yggdrasil|(?:cjdns\/)?cjdroute)\.conf$/, notEmpty),
   },
   { rule: 'ssb-secret', message: 'a Scuttlebutt identity', matches: at(/\/\.ssb\/secret$/) },
   {
@@ -94,8 +94,10 @@ const secrets: Rule[] = [
     rule: 'wifi-password',
     message: 'a Wi-Fi password; it belongs on the one card that is flashed with it',
     matches: at(
-      /^\/(?:etc\/wpa_supplicant\/.*\.conf|etc\/network\/interfaces(?:\.d\/.*)?|etc\/NetworkManager\/system-connections\/.*|var\/lib\/iwd\/.*\.(?:psk|8021x)|boot\/firmware\/(?:network-config|wpa_supplicant\.conf))$/,
-      holds(/^\s*(?:(?:psk|password|Passphrase|PreSharedKey|wep-key0)\s*[=:]|wpa-psk\s)\s*\S/im),
+      /^\/(?:etc\/wpa_supplicant\/.*\.conf|etc\/network\/interfaces(?:\.d\/.*)?|etc\/NetworkManager\/system-connections\/.*|var\/lib\/iwd\/.*\.(?:psk|8021x)|boot\/firmware\/(?:network-config|wpa_supplicant\.conf|access-point)|etc\/hostapd\/.*|var\/lib\/pibake\/access-point\/card)$/,
+      holds(
+        /^\s*(?:(?:psk|password|passphrase|wpa_passphrase|wpa_psk|sae_password|Passphrase|PreSharedKey|wep-key0)\s*[=:]|wpa-psk\s)\s*\S/im,
+      ),
     ),
   },
   {

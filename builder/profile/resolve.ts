@@ -3,6 +3,7 @@ import type { Project } from '../core/project.ts'
 import { type Issue, suggestion, throwIssues } from './issue.ts'
 import { type LoadedProfile, loadProfileChain } from './profile.ts'
 import type { ResolvedProfile, SettingValue, Stage } from './schema.ts'
+import { checkGiven, fillSlots } from './slots.ts'
 import { type DataPath, issueAt, type Source } from './source.ts'
 import { type LoadedStage, listStageNames, loadStage } from './stage.ts'
 
@@ -115,6 +116,7 @@ export const resolveProfile = async (project: Project, profile: string): Promise
     ...chain.flatMap(repeatedStages),
     ...issues,
     ...chain.flatMap((loaded) => checkSettings(loaded, stages, broken)),
+    ...chain.flatMap((loaded) => checkGiven(loaded, stages, broken)),
   ])
   const last = <T>(pick: (loaded: LoadedProfile) => T | undefined): T | undefined =>
     chain.map(pick).findLast((value) => value !== undefined)
@@ -127,7 +129,10 @@ export const resolveProfile = async (project: Project, profile: string): Promise
     base: base === 'debian' ? { kind: 'debian' } : { kind: 'image', path: resolve(project.root, base) },
     suite: last(({ file }) => file.suite) ?? 'trixie',
     architecture: 'arm64',
-    stages: order.map(({ stage }) => ({ stage, settings: settingsOf(chain, stage, hostname) })),
+    stages: order.map(({ stage }) => ({
+      stage: fillSlots(chain, stage),
+      settings: settingsOf(chain, stage, hostname),
+    })),
     extraPackages: [...new Set(chain.flatMap(({ file }) => file.extraPackages))],
     image: {
       bootMiB: last(({ file }) => file.image.bootMiB) ?? 256,

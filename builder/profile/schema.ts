@@ -97,34 +97,61 @@ const labCheck = z
   })
   .describe('A question asked of two booted nodes on one network; exit status 0 means that it passed.')
 
+const artifactName = z
+  .string()
+  .regex(/^[a-zA-Z0-9][\w.+-]*$/, 'an artifact name is letters, digits, `.`, `_`, `+` and `-`')
+  .describe('Short name, unique in the stage.')
+
+/** Where an artifact comes from. */
+const origin = {
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'expected a SHA-256: 64 lower-case hexadecimal digits')
+    .describe('SHA-256 of the file, 64 lower-case hexadecimal digits. An artifact without one is refused.'),
+  url: z
+    .string()
+    .regex(/^https?:\/\/\S+$/, 'expected an address that begins with `https://` or `http://`')
+    .optional()
+    .describe('Where `pibake fetch` downloads it.'),
+  file: z.string().min(1, 'expected the path of a file').optional().describe('Or: a file, relative to the stage.'),
+  member: z
+    .string()
+    .regex(/^[^/].*$/, 'expected a name or a path without `/` before it')
+    .optional()
+    .describe('Of an archive (.deb, .tar.*, .pkg.tar.*), the one file to take: its path, or its name alone.'),
+}
+
+const hasOrigin = ({ url, file }: { url?: string | undefined; file?: string | undefined }): boolean =>
+  url !== undefined || file !== undefined
+
+/** Where an artifact lands. */
+const place = {
+  path: absolutePath.describe('Absolute path on the image where it lands.'),
+  mode: z
+    .string({ error: "expected a mode in quotes, such as '0755'" })
+    .regex(/^0?[0-7]{3}$/, "expected a mode in quotes, such as '0755'")
+    .transform((text) => Number.parseInt(text, 8))
+    .prefault('0644')
+    .describe("Permissions in octal, in quotes: '0644' (the default) or '0755'."),
+}
+
 const artifact = z
-  .strictObject({
-    name: z
-      .string()
-      .regex(/^[a-zA-Z0-9][\w.+-]*$/, 'an artifact name is letters, digits, `.`, `_`, `+` and `-`')
-      .describe('Short name, unique in the stage.'),
-    sha256: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/, 'expected a SHA-256: 64 lower-case hexadecimal digits')
-      .describe('SHA-256 of the file, 64 lower-case hexadecimal digits. An artifact without one is refused.'),
-    url: z
-      .string()
-      .regex(/^https?:\/\/\S+$/, 'expected an address that begins with `https://` or `http://`')
-      .optional()
-      .describe('Where `pibake fetch` downloads it.'),
-    file: z.string().min(1, 'expected the path of a file').optional().describe('Or: a file, relative to the stage.'),
-    path: absolutePath.describe('Absolute path on the image where it lands.'),
-    mode: z
-      .string({ error: "expected a mode in quotes, such as '0755'" })
-      .regex(/^0?[0-7]{3}$/, "expected a mode in quotes, such as '0755'")
-      .transform((text) => Number.parseInt(text, 8))
-      .prefault('0644')
-      .describe("Permissions in octal, in quotes: '0644' (the default) or '0755'."),
-  })
-  .refine((value) => value.url !== undefined || value.file !== undefined, {
-    error: 'an artifact needs a `url` or a `file`',
-  })
+  .strictObject({ name: artifactName, ...origin, ...place })
+  .refine(hasOrigin, { error: 'an artifact needs a `url` or a `file`' })
   .describe('One file made by others, pinned by its SHA-256.')
+
+const slot = z
+  .strictObject({
+    name: artifactName,
+    description: someText.describe('What belongs here, for people who look for it.'),
+    ...place,
+  })
+  .describe('A place for a file made by others that only a profile gives; empty otherwise.')
+
+const givenArtifact = z
+  .strictObject(origin)
+  .refine(hasOrigin, { error: 'an artifact needs a `url` or a `file`' })
+  .describe('One file made by others for a slot of the stage, pinned by its SHA-256.')
 
 const portal = z
   .strictObject({
@@ -155,6 +182,7 @@ export const stageFileSchema = z
       .optional()
       .describe('Whether the stage carries an npm tree. Without it: when `npm/package.json` exists.'),
     artifacts: z.array(artifact).default([]).describe('Files made by others, each pinned by its SHA-256.'),
+    slots: z.array(slot).default([]).describe('Places for files made by others that a profile may give.'),
     settings: z
       .record(settingName, setting)
       .default({})
@@ -186,6 +214,10 @@ export const profileFileSchema = z
       .record(stageName, z.record(settingName, settingValue))
       .default({})
       .describe('Settings by stage: `{stage: {setting: value}}`.'),
+    artifacts: z
+      .record(stageName, z.record(artifactName, givenArtifact))
+      .default({})
+      .describe('Files made by others for the slots of stages: `{stage: {slot: {url, sha256}}}`.'),
     extraPackages: z
       .array(packageName)
       .default([])
@@ -222,7 +254,7 @@ export type SettingValue = Setting['default']
 export type StageSettings = Readonly<Record<string, SettingValue>>
 export type Suite = NonNullable<ProfileFile['suite']>
 
-/** A stage on disk: its `stage.yaml` and where its folders are. */
+/** A stage on disk: its `stage.yaml` and where its folders are. In a resolved profile, the slots that it fills are artifacts. */
 export interface Stage extends Omit<StageFile, 'npm'> {
   /** Whether it carries an npm tree: `npm/package.json` and `npm/package-lock.json`. */
   npm: boolean

@@ -103,6 +103,16 @@ export const loadStage = async (
       'artifacts',
       file.artifacts.map((artifact) => artifact.name),
     ),
+    ...repeatedNames(
+      source,
+      'slots',
+      file.slots.map((slot) => slot.name),
+    ),
+    ...file.slots.flatMap(({ name: slot }, index) =>
+      file.artifacts.some((artifact) => artifact.name === slot)
+        ? [issueAt(source, ['slots', index, 'name'], `an artifact is called \`${slot}\` already`)]
+        : [],
+    ),
     ...(await checkFiles(folder, file, source)),
     ...npmIssues,
   ]

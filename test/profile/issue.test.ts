@@ -148,6 +148,22 @@ const mistakes: Record<string, Mistake> = {
     `artifacts:\n  - {name: a, mode: 0755, sha256: ${pinned}, file: a, path: /a}`,
     "6:21: expected a mode in quotes, such as '0755', got the number `755`",
   ),
+  'artifact for a stage that is not there': inProfile(
+    `stages: [ssh]\nartifacts: {shh: {a: {file: a, sha256: ${pinned}}}}`,
+    '4:13: the profile has no stage `shh` — did you mean `ssh`?',
+  ),
+  'artifact for a slot that is not there': inProfile(
+    `stages: [ssh]\nartifacts:\n  ssh:\n    a: {file: a, sha256: ${pinned}}`,
+    '6:5: the stage `ssh` has no slot `a`',
+  ),
+  'artifact of a profile from nowhere': inProfile(
+    `artifacts: {ssh: {a: {sha256: ${pinned}}}}`,
+    '3:22: an artifact needs a `url` or a `file`, got a mapping',
+  ),
+  'slot called as an artifact': inStage(
+    `artifacts:\n  - {name: a, sha256: ${pinned}, url: 'https://x/a', path: /a}\nslots:\n  - {name: a, description: A, path: /b}`,
+    '8:12: an artifact is called `a` already',
+  ),
   'npm tree without its lock': {
     files: {
       'stages/profiles/p.yaml': profileYaml('p', 'stages: [x]'),

@@ -97,6 +97,30 @@ test('a profile adds to the one it extends', async (t) => {
   )
 })
 
+test('a profile fills slots of its stages; the nearest has the last word', async (t) => {
+  const stage = stageYaml('x', "slots: [{name: tool, description: A tool, path: /usr/bin/tool, mode: '0755'}]")
+  const [near, far] = ['a'.repeat(64), 'b'.repeat(64)]
+  const project = await makeProject(t, {
+    'stages/x/stage.yaml': stage,
+    'stages/profiles/bare.yaml': profileYaml('bare', 'stages: [x]'),
+    'stages/profiles/base.yaml': profileYaml(
+      'base',
+      'extends: bare',
+      `artifacts: {x: {tool: {url: 'https://x.example/t.deb', sha256: ${far}}}}`,
+    ),
+    'stages/profiles/child.yaml': profileYaml(
+      'child',
+      'extends: base',
+      `artifacts: {x: {tool: {file: t.tar.gz, member: bin/tool2, sha256: ${near}}}}`,
+    ),
+  })
+  const artifactsOf = async (profile: string) => (await resolveProfile(project, profile)).stages[0]?.stage.artifacts
+  const common = { name: 'tool', path: '/usr/bin/tool', mode: 0o755 }
+  t.deepEqual(await artifactsOf('bare'), [])
+  t.deepEqual(await artifactsOf('base'), [{ ...common, url: 'https://x.example/t.deb', sha256: far, member: 'tool' }])
+  t.deepEqual(await artifactsOf('child'), [{ ...common, file: 't.tar.gz', sha256: near, member: 'bin/tool2' }])
+})
+
 test('a profile that does not exist is an unknown name, with a suggestion and the list', async (t) => {
   const project = await makeProject(t, {
     'stages/profiles/pub.yaml': profileYaml('pub'),
