@@ -97,7 +97,10 @@ export const bakePlan = async (
   const path = imagePath(project, profile.name)
   const result = await timed(image, async () => {
     const stagePackages: RepositoryDeb[] = []
-    for (const entry of profile.stages) stagePackages.push(await stagePackage(kitchen, entry))
+    for (const entry of profile.stages) {
+      const planned = steps.find(({ id }) => id === entry.stage.name)?.inputs ?? []
+      stagePackages.push(await stagePackage(kitchen, entry, planned))
+    }
     const written = { stepId: image.id, finaliseKey: finalise.key, layers, stagePackages, destination: path }
     return writeImage(kitchen, written)
   })

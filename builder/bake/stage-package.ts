@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { create } from 'tar'
 import { derive } from '../cache/derived.ts'
 import { hashJson } from '../core/digest.ts'
+import { PibakeError } from '../core/error.ts'
 import { readControl } from '../deb/archive.ts'
 import { extractMember } from '../deb/member.ts'
 import { extractNpmTree, npmTreeFormat } from '../deb/npm-extract.ts'
@@ -12,6 +13,7 @@ import { readTree } from '../deb/read-tar.ts'
 import type { RepositoryDeb } from '../deb/repository.ts'
 import type { ArtifactFile } from '../deb/stage-tree.ts'
 import type { LockedNpm } from '../lock/schema.ts'
+import type { Input } from '../plan/plan.ts'
 import type { ResolvedProfile, Stage } from '../profile/schema.ts'
 import type { Kitchen } from './kitchen.ts'
 import { npmContent, stagePackageInputs } from './steps.ts'
@@ -55,14 +57,34 @@ const openArtifacts = async (
   return files
 }
 
-/** The Debian package of a stage with its control stanza, built once for its content and kept in the cache. */
+/** Throw `STAGE_CHANGED` unless a stage is still what the plan says: its key must not stand for other content. */
+const assertPlanned = (stage: string, inputs: readonly Input[], planned: readonly Input[]): void => {
+  const changed = inputs.find(({ name, digest }) =>
+    planned.every((input) => input.name !== name || input.digest !== digest),
+  )
+  if (!changed) return
+  throw new PibakeError(
+    'STAGE_CHANGED',
+    `Stage \`${stage}\` was edited while it was being baked: its ${changed.name}.`,
+    {
+      hint: 'Run the same command again: what was finished before is kept.',
+    },
+  )
+}
+
+/**
+ * The Debian package of a stage with its control stanza, built once for its content and kept in the cache. `planned` is
+ * what the plan read of the stage. Throws `STAGE_CHANGED` when that is no longer so.
+ */
 export const stagePackage = async (
   kitchen: Kitchen,
   entry: ResolvedProfile['stages'][number],
+  planned: readonly Input[],
 ): Promise<RepositoryDeb> => {
   const { lock, project, scratch, timeSeconds, signal } = kitchen
   const { stage, settings } = entry
   const inputs = await stagePackageInputs(entry, lock)
+  assertPlanned(stage.name, inputs, planned)
   const key = hashJson(['stage package', stage.name, ...inputs.map(({ name, digest }) => `${name} ${digest}`)])
   const label = `the package of stage \`${stage.name}\``
   const built = await derive(project.cache, { key, label, signal }, async (path) => {
@@ -79,6 +101,7 @@ export const stagePackage = async (
       destination: folder,
       signal,
     })
+    assertPlanned(stage.name, await stagePackageInputs(entry, lock), planned)
     await copyFile(result.path, path)
     await rm(folder, { recursive: true })
   })

@@ -24,7 +24,7 @@ export const bakeStage = async (
   },
 ): Promise<string> => {
   const { step, entry, lower, packages, debs, described } = options
-  const own = await stagePackage(kitchen, entry)
+  const own = await stagePackage(kitchen, entry, step.inputs)
   return bakeLayer(kitchen, { step, lower, debs: [...described, own], packages }, async (root, onLine) => {
     // A base image may have the stage in the same version, with other files or settings.
     const reinstall = kitchen.profile.base.kind === 'image'

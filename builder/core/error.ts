@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'BUNDLE_DIFFERS'
   | 'LINT_FAILED'
   | 'STAGE_FAILED'
+  | 'STAGE_CHANGED'
   | 'COMMAND_FAILED'
   | 'DISK_FULL'
   | 'BOOT_FAILED'

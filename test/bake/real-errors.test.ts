@@ -129,6 +129,24 @@ ifRoot(
   },
 )
 
+ifRoot('a stage that is edited while it is being baked is refused, and baked as it is by the next run', async (t) => {
+  t.timeout(300_000)
+  const { stages } = checkout.project
+  await checkout.addProfile('broken', ['stages: [broken]'])
+  const postinst = join(stages, 'broken', 'postinst')
+  await writeFile(postinst, 'echo before\n')
+  const run = checkout.start(['--profile', 'broken', '--offline'])
+  await run.stepStarted('broken')
+  await writeFile(postinst, 'echo after\n')
+  const { exitCode, failure, stderr } = await run.ended
+  t.is(exitCode, 1, stderr.slice(-2000))
+  t.is(failure?.code, 'STAGE_CHANGED', stderr.slice(-2000))
+  t.regex(failure?.message ?? '', /`broken`/)
+  const again = await bake('broken')
+  t.is(again.exitCode, 0, again.stderr.slice(-2000))
+  t.deepEqual(again.started, ['broken', 'finalise', 'image'])
+})
+
 ifRoot('images on a disk that is too small: said so, with both sizes, and the older image stays', async (t) => {
   t.timeout(300_000)
   const { images, profiles } = checkout.project
