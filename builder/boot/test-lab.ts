@@ -1,9 +1,10 @@
-import { runStep } from '../core/event.ts'
+import { type Emit, runStep } from '../core/event.ts'
 import { serveForwards } from './forwards.ts'
-import { type LabRequest, startLab } from './lab.ts'
+import { type Lab, type LabRequest, startLab } from './lab.ts'
 import { runLabChecks } from './lab-checks.ts'
+import { checkIdentities } from './lab-identity.ts'
 import type { Forward } from './machine.ts'
-import type { NodeAddress, TestReport } from './report.ts'
+import type { CheckResult, NodeAddress, TestReport } from './report.ts'
 import { verifyImage } from './verify.ts'
 
 /** Ports of every node that are forwarded: the front page and SSH. */
@@ -44,6 +45,12 @@ const sayAddresses = ({ addresses, emit }: LabTestRequest): void => {
   }
 }
 
+/** Compare who the nodes are, then put the checks of their stages to them. */
+const askNodes = async (
+  lab: Lab,
+  options: { id: string; emit: Emit; signal?: AbortSignal },
+): Promise<CheckResult[]> => [await checkIdentities(lab.nodes, options.signal), ...(await runLabChecks(lab, options))]
+
 /**
  * Verify an image, boot a lab of it, say where its nodes are reached, and put its checks between nodes to them. Failed
  * checks are in the report, not thrown; throws `IMAGE_INVALID` and `BOOT_FAILED` as `verifyImage` and `startLab` do.
@@ -62,7 +69,7 @@ export const testLab = async (request: LabTestRequest): Promise<TestReport> => {
   sayAddresses(request)
   const checks = hasChecks
     ? await runStep(emit, { id: 'checks', title: 'Ask the nodes about each other' }, () =>
-        runLabChecks(lab, { id: 'checks', emit, ...signal }),
+        askNodes(lab, { id: 'checks', emit, ...signal }),
       )
     : []
   await hold?.()
