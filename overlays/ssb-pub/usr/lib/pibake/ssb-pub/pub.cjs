@@ -17,6 +17,11 @@ exports.createPlugin = (settings) => ({
       )
     })
 
+    // ssb-db2 answers before the log is on the disk. A message that is lost after others have it would fork the feed.
+    ssb.publish.hook((publish, [content, cb]) =>
+      publish(content, (error, message) => (error ? cb(error) : ssb.db.getLog().onDrain(() => cb(null, message)))),
+    )
+
     /** {id, name, port, inviteAddress, addresses, connected, messages, feeds} */
     function status(cb) {
       ssb.ebt.clock({ format: 'classic' }, (error, clock) => {
