@@ -71,6 +71,17 @@ export const systemChecks = (options: { hasStages: boolean }): GuestCheck[] => [
     : []),
 ]
 
+const recovered = `
+findmnt -nro OPTIONS / | grep -Eq '^rw(,|$)' || { echo 'the root file system is read-only'; exit 1; }
+journalctl -b -k -q --no-pager | grep -Ei 'EXT4-fs.*(recovery|orphan)|not properly unmounted' || true
+if journalctl -b -k -q --no-pager | grep -Ei 'EXT4-fs error|FAT-fs .*error|I/O error'; then exit 1; fi`
+
+/** What must hold of an image that is booted again after its power was cut. */
+export const recoveryChecks: readonly GuestCheck[] = [
+  system('running', 'it boots again with zero failed units', running),
+  system('recovered', 'its file systems have recovered', recovered),
+]
+
 /**
  * The last check, for it changes the guest: purging the package of `stage` removes its files, no other package, and
  * leaves no failed unit behind.

@@ -135,6 +135,8 @@ export interface MachineOptions {
   mac?: string
   /** Further interfaces, for `virt` only. */
   ports?: readonly NetworkPort[]
+  /** A file that takes down every write to the disk, see `write-log.ts`. For `virt` only. */
+  writeLog?: string
   /** Path of the unix socket on which QEMU serves the root shell; relative to QEMU's working folder. */
   shellSocket: string
 }
@@ -145,12 +147,23 @@ const networkArguments = (forwards: readonly Forward[]): string =>
 const virtioNetwork = (backend: string, mac: string | undefined): string =>
   `virtio-net-pci,netdev=${backend},romfile=${mac === undefined ? '' : `,mac=${mac}`}`
 
+/**
+ * A disk that may vanish afterwards ignores the guest's flushes. One whose writes are taken down must let them through to
+ * the log, but neither the disk nor the log needs them.
+ */
+const driveArguments = ({ disk, writeLog }: MachineOptions): string[] => {
+  if (writeLog === undefined) return ['-drive', `if=none,file=${disk},format=qcow2,id=d0,cache=unsafe`]
+  const below = `file.driver=qcow2,file.file.driver=file,file.file.filename=${disk},file.cache.no-flush=on`
+  const log = `log.driver=file,log.filename=${writeLog},log.cache.no-flush=on`
+  return ['-drive', `if=none,driver=blklogwrites,id=d0,cache=writeback,${below},${log}`]
+}
+
 const virtArguments = (options: MachineOptions): string[] => [
   ...(options.accelerator === 'kvm'
     ? ['-machine', 'virt,accel=kvm', '-cpu', 'host']
     : ['-machine', 'virt', '-cpu', 'cortex-a72']),
   ...['-smp', '2', '-m', String(options.memoryMiB)],
-  ...['-drive', `if=none,file=${options.disk},format=qcow2,id=d0,cache=unsafe`],
+  ...driveArguments(options),
   ...['-device', 'virtio-blk-pci,drive=d0', '-device', virtioNetwork('n0', options.mac)],
   ...(options.ports ?? []).flatMap(({ mac, cable }, index) => [
     ...cableArguments(`cable${index}`, cable),

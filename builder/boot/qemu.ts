@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -33,6 +33,8 @@ export interface MachineRequest {
     /** Absolute path of the folder with the sockets of the cables. */
     cables: string
   }
+  /** Absolute path of a new file that takes down every write to the disk; on `virt` only. */
+  writeLog?: string
   /** Absolute path of a folder for temporary files. */
   scratch: string
   signal?: AbortSignal
@@ -77,13 +79,14 @@ export const collectText = (stream: NodeJS.ReadableStream): (() => string) => {
 
 /** Start QEMU on a throwaway overlay of the image. Throws `IMAGE_INVALID`, or `BOOT_FAILED` when QEMU does not start. */
 export const startMachine = async (request: MachineRequest): Promise<Machine> => {
-  const { tools, image, board, scratch, node, signal } = request
+  const { tools, image, board, scratch, node, writeLog, signal } = request
   await using stack = new AsyncDisposableStack()
   const folder = await mkdtemp(join(scratch, 'boot-'))
   stack.defer(() => rm(folder, { recursive: true, force: true }))
   const cancel = signal ? { signal } : {}
   const files = await extractBootFiles({ tools, image, board, folder, ...cancel })
   const disk = stack.use(await createOverlay({ tools, image, board, folder, ...cancel }))
+  if (writeLog !== undefined) await writeFile(writeLog, '', { flag: 'wx' })
   const accelerator = await chooseAccelerator(tools, board, { folder, ...cancel })
   const args = machineArguments({
     board,
@@ -99,12 +102,13 @@ export const startMachine = async (request: MachineRequest): Promise<Machine> =>
     memoryMiB: request.memoryMiB ?? 1024,
     forwards: request.forwards ?? [],
     ...(node === undefined ? {} : { mac: node.mac, ports: node.ports }),
+    ...(writeLog === undefined ? {} : { writeLog }),
     shellSocket,
   })
   const qemu = spawnTool(tools, ['qemu-system-aarch64', ...args], {
     cwd: folder,
     readOnly: [image],
-    writable: [folder],
+    writable: [folder, ...(writeLog === undefined ? [] : [writeLog])],
     devices: accelerator === 'kvm' ? ['/dev/kvm'] : [],
     ...(node === undefined ? {} : { mounts: [{ source: node.cables, target: cablesFolder, writable: true }] }),
     ...((request.forwards?.length ?? 0) > 0 ? { network: 'inherit' as const } : {}),

@@ -1,11 +1,26 @@
+import type { Board } from '../boot/machine.ts'
+import { PibakeError } from '../core/error.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { chosenImage, openTools } from './chosen.ts'
 import { defineCommand } from './command.ts'
 import { reportResult, resultOptions } from './test-result.ts'
 
+const checkCuts = (cuts: number, board: Board): void => {
+  const hint = 'For example: `pibake test images/pub.img --power-cuts 5`'
+  if (!Number.isInteger(cuts) || cuts < 1)
+    throw new PibakeError('USAGE', '`--power-cuts` is a whole number above 0.', { hint })
+  if (board !== 'virt')
+    throw new PibakeError('USAGE', `\`--power-cuts\` does not go with \`--board ${board}\`.`, { hint })
+}
+
 export const test = defineCommand({
   options: {
     board: { choices: ['virt', 'raspi3b'] as const, default: 'virt' as const, describe: 'The machine that QEMU plays' },
+    'power-cuts': {
+      type: 'number',
+      describe: 'Instead of the checks: cut the power at so many random moments, and boot what is left each time',
+    },
+    seed: { type: 'number', default: 1, describe: 'Which random moments' },
     ...resultOptions,
   },
   positionals: { image: { type: 'string', demandOption: true, describe: 'Path of an image; it is not changed' } },
@@ -13,13 +28,18 @@ export const test = defineCommand({
     ['$0 test images/pub.img', 'Boot it and ask its services'],
     ['$0 test images/pub.img --board raspi3b', 'On the board itself, as far as QEMU plays it'],
     ['$0 test images/pub.img --junit report.xml', 'For CI: the table here, JUnit in a file'],
+    ['$0 test images/pub.img --power-cuts 5', 'Does it boot, with nothing lost, after the power failed?'],
   ],
-  async run({ image, board, format, tap, junit }, context) {
+  async run({ image, board, 'power-cuts': cuts, seed, format, tap, junit }, context) {
     const { project, emit, signal } = context
-    const { testImage } = await import('../boot/test-image.ts')
+    if (cuts !== undefined) checkCuts(cuts, board)
     const tools = await openTools(context)
     await using scratch = await makeScratch(project.work)
-    const report = await testImage({ tools, image: chosenImage(image), board, scratch: scratch.path, emit, signal })
+    const request = { tools, image: chosenImage(image), scratch: scratch.path, emit, signal }
+    const report =
+      cuts === undefined
+        ? await (await import('../boot/test-image.ts')).testImage({ ...request, board })
+        : await (await import('../boot/power-cut.ts')).testPowerCuts({ ...request, cuts, seed })
     return reportResult(report, { format, tap, junit })
   },
 })

@@ -84,8 +84,19 @@ export const renderStageJson = (stage: Stage): string => {
     pairs,
     timeoutSeconds,
   }))
+  const powerChecks = stage.powerChecks.map(({ name, title, write, verify, timeoutSeconds }) => ({
+    name,
+    title,
+    writePath: `/${checksFolderOf(stage.name)}/${write}`,
+    verifyPath: `/${checksFolderOf(stage.name)}/${verify}`,
+    timeoutSeconds,
+  }))
   const { name, version, summary, portal } = stage
-  const content = { name, version, summary, portal, checks, ...(labChecks.length > 0 ? { labChecks } : {}) }
+  const content = {
+    ...{ name, version, summary, portal, checks },
+    ...(labChecks.length > 0 ? { labChecks } : {}),
+    ...(powerChecks.length > 0 ? { powerChecks } : {}),
+  }
   return `${JSON.stringify(content, undefined, 2)}\n`
 }
 

@@ -60,7 +60,11 @@ export const collectTree = async (options: {
   add(tree, `etc/pibake/${name}.conf`, textFile(renderSettings(stage, options.settings)), name)
   add(tree, `usr/share/pibake/stages/${name}.json`, textFile(renderStageJson(stage)), name)
   add(tree, `usr/share/doc/${packageNameOf(name)}/copyright`, textFile(renderCopyright(stage)), name)
-  for (const run of new Set(stage.checks.map((check) => check.run))) {
+  const asked = [
+    ...stage.checks.map((check) => check.run),
+    ...stage.powerChecks.flatMap(({ write, verify }) => [write, verify]),
+  ]
+  for (const run of new Set(asked)) {
     const source = join(stage.folder, 'checks', run)
     add(tree, `${checksFolderOf(name)}/${run}`, { kind: 'file', mode: 0o755, source }, name)
   }

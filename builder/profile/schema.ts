@@ -48,32 +48,31 @@ const setting = z
   })
   .describe('One setting of the stage.')
 
+const checkNames = {
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]*$/, 'a check name is lower-case letters, digits and hyphens')
+    .describe('Short name, unique in the stage.'),
+  title: oneLine.describe('What is true when the check passes, for the report.'),
+}
+
+const checkSeconds = z.number().positive('expected more than 0 seconds').default(60)
+
+const checkFile = z.string().regex(/^[\w.-]+$/, 'expected the name of a file below `checks/`')
+
 const check = z
   .strictObject({
-    name: z
-      .string()
-      .regex(/^[a-z][a-z0-9-]*$/, 'a check name is lower-case letters, digits and hyphens')
-      .describe('Short name, unique in the stage.'),
-    title: oneLine.describe('What is true when the check passes, for the report.'),
-    run: z
-      .string()
-      .regex(/^[\w.-]+$/, 'expected the name of a file below `checks/`')
-      .describe("File below the stage's `checks/` folder: an executable script, run as root inside the booted image."),
-    timeoutSeconds: z
-      .number()
-      .positive('expected more than 0 seconds')
-      .default(60)
-      .describe('Seconds until the check counts as failed.'),
+    ...checkNames,
+    run: checkFile.describe(
+      "File below the stage's `checks/` folder: an executable script, run as root inside the booted image.",
+    ),
+    timeoutSeconds: checkSeconds.describe('Seconds until the check counts as failed.'),
   })
   .describe('A question asked of the booted image; exit status 0 means that it passed.')
 
 const labCheck = z
   .strictObject({
-    name: z
-      .string()
-      .regex(/^[a-z][a-z0-9-]*$/, 'a check name is lower-case letters, digits and hyphens')
-      .describe('Short name, unique in the stage.'),
-    title: oneLine.describe('What is true when the check passes, for the report.'),
+    ...checkNames,
     run: z
       .string()
       .regex(/^[\w.-]+$/, 'expected the name of a file below `lab/`')
@@ -89,13 +88,22 @@ const labCheck = z
       .describe(
         '`all`: each node about each other one. `neighbours`: each node but the first, about one that it shares a link with.',
       ),
-    timeoutSeconds: z
-      .number()
-      .positive('expected more than 0 seconds')
-      .default(60)
-      .describe('Seconds until either script counts as failed.'),
+    timeoutSeconds: checkSeconds.describe('Seconds until either script counts as failed.'),
   })
   .describe('A question asked of two booted nodes on one network; exit status 0 means that it passed.')
+
+const powerCheck = z
+  .strictObject({
+    ...checkNames,
+    write: checkFile.describe(
+      'File below `checks/`: an executable script that writes something and prints `ACCEPTED <token>` for each thing it was promised is kept.',
+    ),
+    verify: checkFile.describe(
+      'File below `checks/`: an executable script, given a file of such tokens, a line each, which fails when something of them is lost.',
+    ),
+    timeoutSeconds: checkSeconds.describe('Seconds until either script counts as failed.'),
+  })
+  .describe('What must survive when the power is cut.')
 
 const artifactName = z
   .string()
@@ -189,6 +197,7 @@ export const stageFileSchema = z
       .describe('Settings that a profile may change; rendered into `/etc/pibake/<name>.conf`.'),
     checks: z.array(check).default([]).describe('What is asked of the booted image.'),
     labChecks: z.array(labCheck).default([]).describe('What is asked of several booted nodes about each other.'),
+    powerChecks: z.array(powerCheck).default([]).describe('What must survive when the power is cut.'),
     portal: portal.optional(),
   })
   .describe('A pibake stage: one capability of a node.')

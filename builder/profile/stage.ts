@@ -56,6 +56,12 @@ const checkFiles = async (folder: string, file: StageFile, source: Source): Prom
       issues.push(issueAt(source, ['labChecks', index, key], `the file \`lab/${name}\` does not exist`))
     }
   }
+  for (const [index, { write, verify }] of file.powerChecks.entries()) {
+    for (const [key, name] of Object.entries({ write, verify })) {
+      if (await exists(join(folder, 'checks', name))) continue
+      issues.push(issueAt(source, ['powerChecks', index, key], `the file \`checks/${name}\` does not exist`))
+    }
+  }
   for (const [index, artifact] of file.artifacts.entries()) {
     if (artifact.file !== undefined && artifact.url === undefined && !(await exists(join(folder, artifact.file)))) {
       issues.push(issueAt(source, ['artifacts', index, 'file'], `the file \`${artifact.file}\` does not exist`))
@@ -97,6 +103,11 @@ export const loadStage = async (
       source,
       'labChecks',
       file.labChecks.map((check) => check.name),
+    ),
+    ...repeatedNames(
+      source,
+      'powerChecks',
+      file.powerChecks.map((check) => check.name),
     ),
     ...repeatedNames(
       source,

@@ -143,3 +143,10 @@ test('the disk has room for the root to grow; an SD card is a power of two', (t)
   t.true(diskSizeBytes(imageBytes, 'virt') >= imageBytes + 2 ** 30)
   t.is(diskSizeBytes(imageBytes, 'raspi3b'), 2 ** 32)
 })
+
+test('a disk whose writes are taken down hears the flushes of the guest', (t) => {
+  t.regex(flagValue(machineArguments(options), '-drive') ?? '', /cache=unsafe/)
+  const logged = flagValue(machineArguments({ ...options, writeLog: '/tmp/log' }), '-drive') ?? ''
+  t.regex(logged, /driver=blklogwrites,.*cache=writeback,.*log\.filename=\/tmp\/log/)
+  t.notRegex(logged, /unsafe/)
+})
