@@ -161,10 +161,22 @@ const givenArtifact = z
   .refine(hasOrigin, { error: 'an artifact needs a `url` or a `file`' })
   .describe('One file made by others for a slot of the stage, pinned by its SHA-256.')
 
+const languageCode = z.string().regex(/^[a-z]{2,3}$/, 'expected the code of a language, such as `es`')
+
 const portal = z
   .strictObject({
     title: oneLine.describe('Heading of the entry.'),
     description: someText.describe('One sentence for the people who use the node.'),
+    translations: z
+      .record(
+        languageCode,
+        z.strictObject({
+          title: oneLine.optional().describe('Heading in this language.'),
+          description: someText.optional().describe('The sentence in this language.'),
+        }),
+      )
+      .optional()
+      .describe('The same in other languages, by their ISO 639 codes: `{es: {title, description}}`.'),
     path: z.string().startsWith('/', 'expected a path that begins with `/`').optional().describe('Such as `/ssb/`.'),
     port: z.int().min(1).max(65535, 'expected a port from 1 to 65535').optional().describe('TCP port, when not 80.'),
   })
