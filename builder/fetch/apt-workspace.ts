@@ -60,9 +60,26 @@ export const layOutApt = async (
   await writeFile(join(work, 'stages', 'Packages'), formatStanzas(packages))
   sources.push(`deb [trusted=yes] file:${join(work, 'stages')} ./`)
   await writeFile(join(work, 'etc', 'sources.list'), `${sources.join('\n')}\n`)
+  await writeFile(join(work, 'etc', 'preferences'), pins(options.indexes))
   await writeFile(join(work, 'status'), '')
   await writeFile(join(work, 'apt.conf'), aptSettings(work, options.architecture))
 }
+
+/**
+ * apt_preferences(5): of an index of which only some packages are wanted, a negative priority bars the rest, and one
+ * above the default of 500 takes those rather than the suite's own.
+ */
+export const pins = (indexes: readonly SuiteIndex[]): string =>
+  formatStanzas(
+    indexes.flatMap(({ release, only }) => {
+      const pin = { Pin: `release n=${release.codename}` }
+      if (!only) return []
+      return [
+        { Package: '*', ...pin, 'Pin-Priority': '-1' },
+        { Package: [...only].sort().join(' '), ...pin, 'Pin-Priority': '600' },
+      ]
+    }),
+  )
 
 const layOutIndex = async (
   folder: string,

@@ -3,8 +3,9 @@ import type { Sha256 } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
 import { type Emit, runStep } from '../core/event.ts'
 import { unpackXzWhole } from '../host/xz.ts'
+import type { PackagesFrom } from '../lock/request.ts'
 import type { Mirrors } from './mirror.ts'
-import { buildPackageTable, type PackageTable } from './package-table.ts'
+import { buildPackageTable, type IndexText, type PackageTable } from './package-table.ts'
 import { type ArchiveName, type Release, readArchiveKeys, verifyRelease } from './release.ts'
 
 /** Something to bring into the cache, from the first of its addresses that has it. */
@@ -30,6 +31,8 @@ export interface DebianSource {
 /** The verified index of one suite with its lists of packages in the cache. */
 export interface SuiteIndex {
   release: Release
+  /** The packages that may be taken of it; all when undefined. */
+  only?: readonly string[]
   inRelease: string
   lists: readonly { component: string; path: string; sha256: Sha256; sizeBytes: number }[]
 }
@@ -40,6 +43,8 @@ export interface IndexOptions {
   source: DebianSource
   mirrors: Mirrors
   suite: string
+  /** Packages that are taken from other suites, by suite. */
+  packagesFrom?: PackagesFrom
   architecture: string
   /** What signatures and Valid-Until are held against. */
   now: Date
@@ -50,9 +55,18 @@ export interface IndexOptions {
   emit: Emit
 }
 
+/** A suite at its address. */
+interface Place {
+  archive: ArchiveName
+  base: string
+  name: string
+  only?: readonly string[]
+}
+
 /**
- * Fetch and verify the indexes of a suite with its updates and security updates; a suite without the latter two is
- * fine. Throws `SIGNATURE_INVALID`, or `NETWORK` when the suite or one of its lists is not there.
+ * Fetch and verify the indexes of a suite with its updates and security updates, and of other suites that packages are
+ * taken from; a suite without updates is fine. Throws `SIGNATURE_INVALID`, or `NETWORK` when a suite or one of its lists
+ * is not there.
  */
 export const fetchIndexes = (options: IndexOptions): Promise<SuiteIndex[]> => {
   const { suite, architecture, emit } = options
@@ -60,30 +74,30 @@ export const fetchIndexes = (options: IndexOptions): Promise<SuiteIndex[]> => {
   return runStep(emit, { id, title: `Read the package lists of ${suite} (${architecture})` }, async () => {
     const { main, security } = options.mirrors
     if (security === undefined) emit({ type: 'notice', level: 'warn', message: noSecurity })
-    const places: { archive: ArchiveName; base: string; name: string }[] = [
+    const others = Object.entries(options.packagesFrom ?? {})
+    const places: Place[] = [
       { archive: 'main', base: main, name: suite },
       { archive: 'main', base: main, name: `${suite}-updates` },
       ...(security === undefined ? [] : [{ archive: 'security' as const, base: security, name: `${suite}-security` }]),
+      ...others.map(([name, only]): Place => ({ archive: 'main', base: main, name, only })),
     ]
     const indexes = await Promise.all(places.map((place) => fetchIndex(place, options)))
-    const found = indexes.filter((index) => index !== undefined)
-    if (indexes[0] === undefined) {
-      throw new PibakeError('NETWORK', `The mirror has no suite \`${suite}\`: ${main}`, {
+    const needed = new Set([suite, ...others.map(([name]) => name)])
+    const absent = places.find(({ name }, index) => needed.has(name) && indexes[index] === undefined)
+    if (absent) {
+      throw new PibakeError('NETWORK', `The mirror has no suite \`${absent.name}\`: ${main}`, {
         hint: 'Check the address; it must be the folder that holds `dists/` and `pool/`. `--mirror` names another.',
       })
     }
-    return found
+    return indexes.filter((index) => index !== undefined)
   })
 }
 
 const noSecurity =
   'No source of security updates is known; name one in PIBAKE_SECURITY_MIRROR, or the image starts without them.'
 
-const fetchIndex = async (
-  place: { archive: ArchiveName; base: string; name: string },
-  options: IndexOptions,
-): Promise<SuiteIndex | undefined> => {
-  const { archive, base, name } = place
+const fetchIndex = async (place: Place, options: IndexOptions): Promise<SuiteIndex | undefined> => {
+  const { archive, base, name, only } = place
   const folder = `${base}/dists/${name}`
   const inRelease = await options.source.readText(`${folder}/InRelease`)
   if (inRelease === undefined) {
@@ -113,7 +127,7 @@ const fetchIndex = async (
       details: missing.map(({ label }) => label),
     })
   }
-  return { release, inRelease, lists }
+  return { release, inRelease, lists, ...(only ? { only } : {}) }
 }
 
 /** Read the lists of packages of some indexes from the cache into one table. */
@@ -121,11 +135,11 @@ export const readPackageTable = async (
   indexes: readonly SuiteIndex[],
   blobPath: (sha256: Sha256) => string,
 ): Promise<PackageTable> => {
-  const texts: { archive: ArchiveName; text: string }[] = []
-  for (const { release, lists } of indexes) {
+  const texts: IndexText[] = []
+  for (const { release, lists, only } of indexes) {
     for (const { sha256 } of lists) {
       const text = (await unpackXzWhole(await readFile(blobPath(sha256)))).toString('utf8')
-      texts.push({ archive: release.archive, text })
+      texts.push({ archive: release.archive, text, ...(only ? { suite: release.name } : {}) })
     }
   }
   return buildPackageTable(texts)

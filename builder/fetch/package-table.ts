@@ -10,6 +10,8 @@ export interface IndexedPackage {
   version: string
   architecture: string
   archive: ArchiveName
+  /** The suite that it comes from, where only chosen packages are taken of that. */
+  suite?: string
   /** Its `Filename:`, a path below the archive's address. */
   path: string
   sizeBytes: number
@@ -52,7 +54,7 @@ const keptFields: ReadonlySet<string> = new Set([
   'SHA256',
 ])
 
-const toPackage = (stanza: Stanza, archive: ArchiveName): IndexedPackage | undefined => {
+const toPackage = (stanza: Stanza, { archive, suite }: IndexText): IndexedPackage | undefined => {
   const { Package: name, Version: version, Architecture: architecture, Filename: path, Size, SHA256 } = stanza
   if (name === undefined || version === undefined || architecture === undefined || path === undefined) return undefined
   if (SHA256 === undefined || !isSha256(SHA256)) return undefined
@@ -61,6 +63,7 @@ const toPackage = (stanza: Stanza, archive: ArchiveName): IndexedPackage | undef
     version,
     architecture,
     archive,
+    ...(suite === undefined ? {} : { suite }),
     path,
     sizeBytes: Number(Size),
     sha256: asSha256(SHA256),
@@ -70,13 +73,20 @@ const toPackage = (stanza: Stanza, archive: ArchiveName): IndexedPackage | undef
   }
 }
 
-/** Read Packages indexes into one table. */
-export const buildPackageTable = (indexes: Iterable<{ archive: ArchiveName; text: string }>): PackageTable => {
+/** A Packages index; `suite` where only chosen packages are taken of it. */
+export interface IndexText {
+  archive: ArchiveName
+  suite?: string
+  text: string
+}
+
+/** Read Packages indexes into one table. Of the same version in several, the first stands for it. */
+export const buildPackageTable = (indexes: Iterable<IndexText>): PackageTable => {
   const byName = new Map<string, IndexedPackage[]>()
   const providers = new Map<string, { by: IndexedPackage; version: string | undefined }[]>()
-  for (const { archive, text } of indexes) {
-    for (const stanza of parseStanzas(text, { fields: keptFields })) {
-      const item = toPackage(stanza, archive)
+  for (const index of indexes) {
+    for (const stanza of parseStanzas(index.text, { fields: keptFields })) {
+      const item = toPackage(stanza, index)
       if (!item) continue
       push(byName, item.name, item)
       if (stanza.Provides === undefined) continue

@@ -57,9 +57,15 @@ export const fetchDebian = async (
     if (gone.length === 0) return { lock, changes: [] }
     reportGone(gone, profile, options)
   }
-  const { suite, architecture, steps, extras, status } = request
+  const { suite, architecture, steps, extras, status, packagesFrom } = request
   const mirrors = await options.mirrors()
-  const indexes = await fetchIndexes({ ...options, mirrors, suite, architecture })
+  const indexes = await fetchIndexes({
+    ...options,
+    mirrors,
+    suite,
+    architecture,
+    ...(packagesFrom ? { packagesFrom } : {}),
+  })
   const table = await readPackageTable(indexes, source.blobPath)
   const resolved = await resolveSteps({
     tools: await options.tools(),

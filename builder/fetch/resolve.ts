@@ -105,9 +105,12 @@ const resolveIn = async (work: string, options: ResolveOptions): Promise<Resolut
   return { steps, extras: await simulate('extraPackages', options.extras, false) }
 }
 
-/** Names of all packages that Debian marks essential in their newest version. */
+/** Names of all packages that the suite marks essential in their newest version. */
 export const essentialPackages = (table: PackageTable): string[] =>
-  [...table.byName.values()].flatMap(([newest]) => (newest?.isEssential ? [newest.name] : [])).sort()
+  [...table.byName.values()]
+    .map((versions) => versions.find(({ suite }) => suite === undefined))
+    .flatMap((newest) => (newest?.isEssential ? [newest.name] : []))
+    .sort()
 
 interface Choice {
   name: string

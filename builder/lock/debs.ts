@@ -2,8 +2,8 @@ import type { Lock, LockedDeb } from './schema.ts'
 
 /** A package as a lock names it, in the lock's order of fields and without what else is known of it. */
 export const toLockedDeb = (deb: LockedDeb): LockedDeb => {
-  const { name, version, architecture, path, archive, sizeBytes, sha256 } = deb
-  return { name, version, architecture, path, archive, sizeBytes, sha256 }
+  const { name, version, architecture, path, archive, suite, sizeBytes, sha256 } = deb
+  return { name, version, architecture, path, archive, ...(suite === undefined ? {} : { suite }), sizeBytes, sha256 }
 }
 
 /** The Debian packages of one step of a lock; none for a step that brings none. */

@@ -1,7 +1,16 @@
 import { packageNameOf } from '../deb/stage-control.ts'
 import { basePackagesOf, kernelPackage } from '../profile/base-packages.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
-import type { DebianRequest, ResolveStep } from './request.ts'
+import type { DebianRequest, PackagesFrom, ResolveStep } from './request.ts'
+
+/** What the stages take from other suites; a suite that is the profile's own is none. */
+const packagesFromOf = ({ suite, stages }: ResolvedProfile): PackagesFrom => {
+  const found = new Map<string, Set<string>>()
+  for (const [other, names] of stages.flatMap(({ stage }) => Object.entries(stage.packagesFrom))) {
+    if (other !== suite) found.set(other, new Set([...(found.get(other) ?? []), ...names]))
+  }
+  return Object.fromEntries([...found].map(([other, names]) => [other, [...names].sort()]))
+}
 
 /**
  * What a profile asks of Debian, step by step as the bake installs it. `status` is the dpkg status of the base image, for
@@ -29,6 +38,7 @@ export const profileRequest = (profile: ResolvedProfile, status: string | undefi
     architecture: profile.architecture,
     steps: profile.base.kind === 'debian' ? [base, ...stages] : stages,
     extras: profile.extraPackages,
+    packagesFrom: packagesFromOf(profile),
     ...(status === undefined ? {} : { status }),
   }
 }

@@ -24,9 +24,19 @@ export interface DebianRequest {
   steps: readonly ResolveStep[]
   /** Packages for the mirror on the image only, resolved on top of all steps. */
   extras: readonly string[]
+  /** Packages that are taken from another suite, by suite; nothing else of that suite is. */
+  packagesFrom?: PackagesFrom
   /** The dpkg status of a base image; nothing is installed without it. */
   status?: string
 }
+
+/** Names of packages by the suite that they are taken from. */
+export type PackagesFrom = Readonly<Record<string, readonly string[]>>
+
+const sortedLists = (lists: PackagesFrom = {}): [string, string[]][] =>
+  Object.entries(lists)
+    .map(([suite, names]): [string, string[]] => [suite, [...names].sort()])
+    .sort(([a], [b]) => (a < b ? -1 : 1))
 
 /** Digest of a request: a lock with another one is stale. The order of the packages in a step means nothing. */
 export const requestDigest = (request: DebianRequest): Sha256 =>
@@ -35,6 +45,10 @@ export const requestDigest = (request: DebianRequest): Sha256 =>
     architecture: request.architecture,
     status: request.status === undefined ? null : hashBytes(request.status),
     extras: [...request.extras].sort(),
+    // Left out when empty, as it was before there was such a thing, so that older locks go on to fit.
+    ...(Object.keys(request.packagesFrom ?? {}).length === 0
+      ? {}
+      : { packagesFrom: sortedLists(request.packagesFrom) }),
     steps: request.steps.map(({ name, packages, recommends, essential, stagePackage }) => ({
       name,
       packages: [...packages].sort(),
@@ -55,6 +69,10 @@ export const staleReasons = (lock: Lock | undefined, request: DebianRequest): st
   }
   const locked = new Map(lock.steps.map(({ name, debs }) => [name, debs]))
   const names = new Set(lock.steps.flatMap(({ debs }) => debs.map(({ name }) => name)))
+  const suites = new Set(lock.indexes.map(({ suite }) => suite))
+  for (const suite of Object.keys(request.packagesFrom ?? {})) {
+    if (!suites.has(suite)) reasons.push(`${suite}: no packages of this suite are locked`)
+  }
   for (const step of request.steps) {
     if (!locked.has(step.name)) reasons.push(`${step.name}: this stage is not locked`)
     for (const wanted of step.packages) {

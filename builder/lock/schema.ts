@@ -19,6 +19,7 @@ const lockedDeb = z.strictObject({
   architecture: z.string().min(1),
   path: poolPath.describe('`Filename:` of the package: its path below the address of its archive'),
   archive: z.enum(['main', 'security']),
+  suite: z.string().min(1).optional().describe("the suite it was taken from, where that is not the profile's"),
   sizeBytes,
   sha256,
 })

@@ -196,6 +196,10 @@ export const stageFileSchema = z
     description: someText.describe('A paragraph or more for people who choose stages.'),
     needs: z.array(stageName).default([]).describe('Stages that come before this one; pulled in when not listed.'),
     packages: z.array(packageName).default([]).describe('Debian packages that the stage depends on.'),
+    packagesFrom: z
+      .partialRecord(z.enum(['sid', 'experimental', 'trixie-backports', 'forky']), z.array(packageName).min(1))
+      .default({})
+      .describe("Packages that come from another suite than the profile's, by suite; nothing else comes from there."),
     recommends: z.boolean().default(false).describe('Whether to install what those packages recommend as well.'),
     npm: z
       .boolean()

@@ -6,6 +6,7 @@ import { createCleartextMessage, generateKey, readKey, readPrivateKey, sign } fr
 import { hashBytes } from '../../builder/core/digest.ts'
 import { PibakeError } from '../../builder/core/error.ts'
 import type { PibakeEvent } from '../../builder/core/event.ts'
+import { pins } from '../../builder/fetch/apt-workspace.ts'
 import { fetchIndexes, readPackageTable, timeOf } from '../../builder/fetch/indexes.ts'
 import { fakeSource } from './_source.ts'
 
@@ -100,6 +101,47 @@ test('a mirror without the suite', async (t) => {
   const error = await t.throwsAsync(fetchIndexes(options(source)), { instanceOf: PibakeError })
   t.is(error?.code, 'NETWORK')
   t.true(error?.message.includes('`trixie`'))
+})
+
+test('packages of another suite: its index is verified and marked, and has to be there', async (t) => {
+  const asked = { packagesFrom: { sid: ['b', 'a'] } }
+  const { source } = fakeSource({
+    texts: {
+      'http://m/debian/dists/trixie/InRelease': trixie,
+      'http://m/debian/dists/sid/InRelease': await signed({ codename: 'sid', day: '11', files: listed(arm64, 'four') }),
+    },
+  })
+  const indexes = await fetchIndexes({ ...options(source), ...asked })
+  t.deepEqual(
+    indexes.map(({ release, only }) => [release.archive, release.name, only]),
+    [
+      ['main', 'trixie', undefined],
+      ['main', 'sid', ['b', 'a']],
+    ],
+  )
+  t.is(timeOf(indexes), '2026-01-11T10:00:00.000Z')
+  t.is(
+    pins(indexes),
+    `Package: *
+Pin: release n=sid
+Pin-Priority: -1
+
+Package: a b
+Pin: release n=sid
+Pin-Priority: 600
+`,
+  )
+
+  const { source: without } = fakeSource({ texts: { 'http://m/debian/dists/trixie/InRelease': trixie } })
+  const error = await t.throwsAsync(fetchIndexes({ ...options(without), ...asked }), { instanceOf: PibakeError })
+  t.is(error?.code, 'NETWORK')
+  t.true(error?.message.includes('`sid`'))
+
+  const { source: unsigned } = fakeSource({
+    texts: { 'http://m/debian/dists/trixie/InRelease': trixie, 'http://m/debian/dists/sid/InRelease': '<html>' },
+  })
+  const refused = await t.throwsAsync(fetchIndexes({ ...options(unsigned), ...asked }), { instanceOf: PibakeError })
+  t.is(refused?.code, 'SIGNATURE_INVALID')
 })
 
 test('a mirror that lacks a list its index names', async (t) => {

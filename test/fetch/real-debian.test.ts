@@ -141,6 +141,28 @@ real(`apt resolves each step on top of the earlier ones${why}`, async (t) => {
   t.true(missing?.details.some((line) => line.includes('pibake-absent')))
 })
 
+real(`of another suite the named packages come, and nothing else${why}`, async (t) => {
+  const { tools } = await fetchTree()
+  const { lock } = await fetchDebian({
+    ...context,
+    acceptExpired: true,
+    profile: 'p',
+    request: { ...profile, packagesFrom: { sid: ['netbase'] }, extras: [] },
+    lock: undefined,
+    tools: async () => tools,
+    scratch: folder,
+  })
+  const debs = lock.steps.flatMap((step) => step.debs)
+  t.deepEqual(
+    debs.filter(({ suite }) => suite === 'sid').map(({ name }) => name),
+    debs.some(({ name, suite }) => name === 'netbase' && suite === undefined) ? [] : ['netbase'],
+  )
+  t.deepEqual(
+    lock.indexes.filter(({ suite }) => suite === 'sid').map(({ archive }) => archive),
+    ['main'],
+  )
+})
+
 real(`a base image's own packages count as installed, and are upgraded only when asked for${why}`, async (t) => {
   const { tools } = await fetchTree()
   const resolve = async (version: string, packages: string[]): Promise<string[]> => {

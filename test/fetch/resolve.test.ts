@@ -30,6 +30,27 @@ test('essential is what is so in its newest version', (t) => {
   t.deepEqual(essentialPackages(buildPackageTable([{ archive: 'main', text }])), ['a', 'b'])
 })
 
+test("what another suite marks essential counts for nothing, and a version that both have is the own suite's", (t) => {
+  const own = packagesText([{ Package: 'a' }, { Package: 'b', Version: '2' }])
+  const other = packagesText([
+    { Package: 'a', Version: '2', Essential: 'yes' },
+    { Package: 'b', Version: '2' },
+  ])
+  const table = buildPackageTable([
+    { archive: 'main', text: own },
+    { archive: 'main', suite: 'sid', text: other },
+  ])
+  t.deepEqual(essentialPackages(table), [])
+  t.deepEqual(
+    table.byName.get('a')?.map(({ version, suite }) => [version, suite]),
+    [
+      ['2', 'sid'],
+      ['1', undefined],
+    ],
+  )
+  t.is(table.byName.get('b')?.[0]?.suite, undefined)
+})
+
 test('only the explanation of what apt says is shown', (t) => {
   const lines = [
     'Reading package lists...',

@@ -37,6 +37,13 @@ test('what is written is what is read, in one order, with nothing left beside it
   t.is(await readFile(path, 'utf8'), formatLock(lock))
 })
 
+test('a package of another suite says so', async (t) => {
+  const path = join(folder, 'suite.lock.json')
+  const from = { ...deb('synapse'), suite: 'sid' }
+  await writeLock(path, { ...lock, steps: [{ name: 'base', debs: [from, deb('a')] }] })
+  t.deepEqual((await readLock(path))?.steps[0]?.debs, [deb('a'), from])
+})
+
 test('equal locks have equal text, whatever their order', (t) => {
   const { steps, ...rest } = lock
   const reversed = { steps: steps.map((step) => ({ debs: [...step.debs].reverse(), name: step.name })), ...rest }

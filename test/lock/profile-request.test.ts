@@ -28,6 +28,16 @@ for (const [suite, packages] of Object.entries(own)) {
   })
 }
 
+test('what stages take from other suites is joined; the own suite is none', async (t) => {
+  const project = await makeProject(t, {
+    'stages/a/stage.yaml': stageYaml('a', 'packages: [xx]', 'packagesFrom: {sid: [yy, xx], forky: [zz]}'),
+    'stages/b/stage.yaml': stageYaml('b', 'packagesFrom: {sid: [xx, ww]}'),
+    'stages/profiles/p.yaml': profileYaml('p', 'suite: forky', 'stages: [a, b]'),
+  })
+  const { packagesFrom } = profileRequest(await resolveProfile(project, 'p'), undefined)
+  t.deepEqual(packagesFrom, { sid: ['ww', 'xx', 'yy'] })
+})
+
 test('a profile on an image asks for its stages alone, on top of what the image has', async (t) => {
   const project = await makeProject(t, {
     'stages/ssh/stage.yaml': stageYaml('ssh', 'packages: [openssh-server]', 'needs: [clock]'),

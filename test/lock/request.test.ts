@@ -20,6 +20,7 @@ const changed: Readonly<Record<string, DebianRequest>> = {
   'no essential packages': { ...request, steps: steps(base && { ...base, essential: false }, web) },
   'no stage package': { ...request, steps: steps(base, web && { name: web.name, packages: web.packages }) },
   'another extra': { ...request, extras: ['tmux', 'vim'] },
+  'packages of another suite': { ...request, packagesFrom: { sid: ['a'] } },
   'the status of a base image': { ...request, status: 'Package: a\n' },
 }
 
@@ -32,6 +33,17 @@ for (const [name, asked] of Object.entries(changed)) {
 
 test('a lock that answers the request', (t) => {
   t.deepEqual(staleReasons(lock, request), [])
+})
+
+test('a lock from before packages came from other suites answers a request for none', (t) => {
+  t.is(requestDigest({ ...request, packagesFrom: {} }), requestDigest(request))
+})
+
+test('packages of another suite: their order means nothing, their suite has to be locked', (t) => {
+  const asked = (...names: string[]) => ({ ...request, packagesFrom: { sid: names } })
+  t.is(requestDigest(asked('a', 'b')), requestDigest(asked('b', 'a')))
+  t.not(requestDigest(asked('a')), requestDigest(asked('b')))
+  t.deepEqual(staleReasons(lock, asked('a')), ['sid: no packages of this suite are locked'])
 })
 
 test('no lock', (t) => {
