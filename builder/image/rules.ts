@@ -28,11 +28,11 @@ const privateKey =
 const keyMark = Buffer.from('PRIVATE KEY')
 
 /**
- * Keys that are published for everyone and guard nothing: examples of documentation, and the fixtures that npm packages
- * and Python's own test suite ship for their tests.
+ * Keys that are published for everyone and guard nothing: examples of documentation, the fixtures that npm packages,
+ * Python and its modules ship for their tests, and the host key of Synapse's debugging console, which is off.
  */
 const publishedKeys =
-  /^\/usr\/share\/doc\/|\/node_modules\/(?:.*\/)?(?:tests?|__tests__|fixtures?|examples?|benchmarks?)\/|^\/usr\/lib\/python3[^/]*\/test\//
+  /^\/usr\/share\/doc\/|\/node_modules\/(?:.*\/)?(?:tests?|__tests__|fixtures?|examples?|benchmarks?)\/|^\/usr\/lib\/python3[^/]*\/(?:.*\/)?tests?\/|^\/usr\/lib\/python3\/dist-packages\/synapse\/util\/(?:__pycache__\/)?manhole\./
 
 /** ELF files that other processors than the Pi's main one run: its VideoCore firmware, and firmware of devices. */
 const otherProcessors = /^\/(?:usr\/lib\/(?:firmware|raspi-firmware)|boot\/firmware)\//

@@ -107,6 +107,11 @@ const good: [name: string, item: Item][] = [
   ['code that names the header of a key', { path: '/usr/lib/a.js', content: `const head = '${begin('').trim()}\\n'` }],
   ['a key in documentation', { path: '/usr/share/doc/openssl/demo.pem', content: key }],
   ['a key among the fixtures of an npm package', { path: '/opt/x/node_modules/y/test/fixtures/k.pem', content: key }],
+  [
+    "a key for a Python module's tests",
+    { path: '/usr/lib/python3/dist-packages/x/conch/test/keydata.py', content: key },
+  ],
+  ['the console of Synapse', { path: '/usr/lib/python3/dist-packages/synapse/util/manhole.py', content: key }],
   ['an uninitialised machine id', { path: '/etc/machine-id', content: 'uninitialized\n' }],
   ['an empty machine id', { path: '/etc/machine-id', content: '' }],
   ["dbus' link to the machine id", { path: '/var/lib/dbus/machine-id', link: '/etc/machine-id' }],
