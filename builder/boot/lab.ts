@@ -11,8 +11,8 @@ import type { Topology } from './topology.ts'
 
 export interface LabRequest {
   tools: Tools
-  /** Absolute path; never written to. */
-  image: string
+  /** Absolute paths, never written to: each node has its own in the order of the topology, the rest the last one. */
+  images: readonly string[]
   topology: Topology
   /** Of each node; 1024 by default. */
   memoryMiB?: number
@@ -29,8 +29,12 @@ export interface LabRequest {
 /** A booted node of a lab. */
 export interface LabNode {
   name: string
+  /** The one it was booted from. */
+  image: string
   guest: Guest
   ports: readonly NetworkPort[]
+  /** What the node calls its ports, in their order. */
+  interfaces: readonly string[]
 }
 
 /** Booted nodes, in the order of the topology; disposal ends them and removes what they wrote. */
@@ -59,24 +63,31 @@ const runLimited = async (works: readonly (() => Promise<void>)[], limit: number
 }
 
 /**
- * Give the interfaces on the segments their addresses, as a router there would. The interface with the forwards has its
- * own from QEMU.
+ * Give the interfaces on the segments their addresses, as a router there would; returns their names. The interface with
+ * the forwards has its own address from QEMU.
  */
-const setAddresses = async ({ guest, ports }: LabNode, signal: AbortSignal | undefined): Promise<void> => {
-  const lines = ports.map(
-    ({ mac, address }) =>
-      `link=$(dirname "$(grep -lx ${mac} /sys/class/net/*/address)") && ip address add ${address}/64 dev "\${link##*/}" nodad`,
-  )
+const setAddresses = async (
+  guest: Guest,
+  ports: readonly NetworkPort[],
+  signal: AbortSignal | undefined,
+): Promise<string[]> => {
+  const lines = ports.flatMap(({ mac, address }) => [
+    `link=$(basename "$(dirname "$(grep -lx ${mac} /sys/class/net/*/address)")")`,
+    `ip address add ${address}/64 dev "$link" nodad`,
+    'echo "$link"',
+  ])
   const { output, exitCode } = await guest.run(['set -e', ...lines].join('\n'), signal ? { signal } : {})
-  if (exitCode !== 0) throw new Error(`an interface of the lab could not be set up: ${output}`)
+  const interfaces = output.split('\n')
+  if (exitCode === 0 && interfaces.length === ports.length) return interfaces
+  throw new Error(`an interface of the lab could not be set up: ${output}`)
 }
 
 /**
- * Boot a node of the image for each name of the topology, each on a throwaway overlay and with the identity that its
+ * Boot a node for each name of the topology, each on a throwaway overlay of its image and with the identity that its
  * first boot makes, and join them. Throws `BOOT_FAILED` and `IMAGE_INVALID` as `bootImage` does.
  */
 export const startLab = async (request: LabRequest): Promise<Lab> => {
-  const { tools, image, topology, scratch, emit, signal } = request
+  const { tools, images, topology, scratch, emit, signal } = request
   await using stack = new AsyncDisposableStack()
   const cables = await mkdtemp(join(scratch, 'cables-'))
   stack.defer(() => rm(cables, { recursive: true, force: true }))
@@ -87,6 +98,8 @@ export const startLab = async (request: LabRequest): Promise<Lab> => {
   const booted = new Map<string, LabNode>()
   const bootNode = async (name: string, index: number): Promise<void> => {
     const own = ports.get(name) ?? []
+    const image = images[index] ?? images.at(-1)
+    if (image === undefined) throw new Error('a lab without an image')
     const guest = stack.use(
       await bootImage({
         ...{ tools, image, board: 'virt', scratch, emit, signal: cancel },
@@ -96,9 +109,7 @@ export const startLab = async (request: LabRequest): Promise<Lab> => {
         node: { name, mac: macOf(index, 0), ports: own, cables },
       }),
     )
-    const node = { name, guest, ports: own }
-    await setAddresses(node, signal)
-    booted.set(name, node)
+    booted.set(name, { name, image, guest, ports: own, interfaces: await setAddresses(guest, own, signal) })
   }
   const startedAt = performance.now()
   const works = topology.nodes.map(

@@ -24,7 +24,7 @@ export interface NodeAddress {
 
 /** What a boot test found. */
 export interface TestReport {
-  /** Path of the image. */
+  /** Path of the image; of a lab of several, their paths with a space between. */
   image: string
   board: Board
   bootMs: number

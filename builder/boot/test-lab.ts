@@ -52,11 +52,11 @@ const askNodes = async (
 ): Promise<CheckResult[]> => [await checkIdentities(lab.nodes, options.signal), ...(await runLabChecks(lab, options))]
 
 /**
- * Verify an image, boot a lab of it, say where its nodes are reached, and put its checks between nodes to them. Failed
+ * Verify the images, boot a lab of them, say where its nodes are reached, and put its checks between nodes to them. Failed
  * checks are in the report, not thrown; throws `IMAGE_INVALID` and `BOOT_FAILED` as `verifyImage` and `startLab` do.
  */
 export const testLab = async (request: LabTestRequest): Promise<TestReport> => {
-  const { image, addresses, relayFolder, hasChecks, hold, emit } = request
+  const { images, addresses, relayFolder, hasChecks, hold, emit } = request
   const signal = request.signal ? { signal: request.signal } : {}
   await using stack = new AsyncDisposableStack()
   const forwards = new Map<string, Forward[]>()
@@ -64,7 +64,7 @@ export const testLab = async (request: LabTestRequest): Promise<TestReport> => {
     const { inner } = stack.use(await serveForwards(forwardsOf(address), relayFolder))
     forwards.set(address.name, inner)
   }
-  await verifyImage(image, { emit, ...signal })
+  for (const image of new Set(images)) await verifyImage(image, { emit, ...signal })
   const lab = stack.use(await startLab({ ...request, forwards }))
   sayAddresses(request)
   const checks = hasChecks
@@ -73,5 +73,5 @@ export const testLab = async (request: LabTestRequest): Promise<TestReport> => {
       )
     : []
   await hold?.()
-  return { image, board: 'virt', bootMs: lab.bootMs, nodes: addresses, checks }
+  return { image: [...new Set(images)].join(' '), board: 'virt', bootMs: lab.bootMs, nodes: addresses, checks }
 }

@@ -72,6 +72,16 @@ export const neighbourPairs = (topology: Topology): Pair[] => {
 export const allPairs = ({ nodes }: Topology): Pair[] =>
   nodes.flatMap((node) => nodes.filter((peer) => peer !== node).map((peer) => ({ node, peer })))
 
+/** How many segments lie between two nodes at least: 1 for neighbours, undefined for nodes that nothing joins. */
+export const hopsBetween = (topology: Topology, { node, peer }: Pair): number | undefined => {
+  const hops = new Map([[node, 0]])
+  for (const [near, count] of hops) {
+    if (near === peer) return count
+    for (const next of neighboursOf(topology, near)) if (!hops.has(next)) hops.set(next, count + 1)
+  }
+  return undefined
+}
+
 /** Nodes that no chain of segments joins with the first one. */
 export const unreachedNodes = (topology: Topology): string[] => {
   const reached = new Set([...topology.nodes.slice(0, 1), ...neighbourPairs(topology).map(({ node }) => node)])

@@ -57,8 +57,8 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'lab',
-    usage: 'lab [image]',
-    summary: 'Boot several nodes from one image on a network of their own, and ask them about each other',
+    usage: 'lab [image..]',
+    summary: 'Boot several nodes on a network of their own, and ask them about each other',
     network: 'host',
     log: true,
     load: async () => (await import('./lab.ts')).lab,

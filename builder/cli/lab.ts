@@ -15,9 +15,11 @@ import { reportResult, resultOptions } from './test-result.ts'
 
 const usualNodes = 3
 
-const chosenTopology = async (named: string, count: number | undefined): Promise<Topology> => {
+/** The topology that was named; without `count`, a shape has a node for each of several images. */
+const chosenTopology = async (named: string, count: number | undefined, images: number): Promise<Topology> => {
   if (named === 'full' || named === 'line' || named === 'ring') {
-    return (await import('../boot/topology.ts')).shapeTopology(named, count ?? usualNodes)
+    const usual = images > 1 ? images : usualNodes
+    return (await import('../boot/topology.ts')).shapeTopology(named, count ?? usual)
   }
   if (count === undefined) return (await import('../boot/topology-file.ts')).readTopology(named)
   throw new PibakeError('USAGE', `\`--nodes\` does not go with the topology \`${named}\`, which names its nodes.`, {
@@ -25,13 +27,13 @@ const chosenTopology = async (named: string, count: number | undefined): Promise
   })
 }
 
-/** The image of the lab: the one that is named, or the one that the profile was baked into. */
-const labImage = async (
+/** The images of the lab: those that are named, or the one that the profile was baked into. */
+const labImages = async (
   { project }: Context,
-  { image, profile }: { image: string | undefined; profile: string | undefined },
-): Promise<string> => {
-  if (image !== undefined && profile === undefined) return chosenImage(image)
-  if (image === undefined && profile !== undefined) {
+  { image: images, profile }: { image: readonly string[]; profile: string | undefined },
+): Promise<string[]> => {
+  if (images.length > 0 && profile === undefined) return images.map(chosenImage)
+  if (images.length === 0 && profile !== undefined) {
     const path = imagePath(project, (await resolveProfile(project, profile)).name)
     await access(path).catch((cause: unknown) => {
       throw new PibakeError('UNKNOWN_NAME', `There is no image of the profile \`${profile}\` yet.`, {
@@ -39,10 +41,17 @@ const labImage = async (
         cause,
       })
     })
-    return path
+    return [path]
   }
-  throw new PibakeError('USAGE', 'Either an image or a profile makes a lab.', {
+  throw new PibakeError('USAGE', 'Either images or a profile make a lab.', {
     hint: 'Name one: `pibake lab images/pub.img`, or `pibake lab --profile pub`.',
+  })
+}
+
+const assertEnoughNodes = (topology: Topology, images: readonly string[]): void => {
+  if (images.length <= topology.nodes.length) return
+  throw new PibakeError('USAGE', `${images.length} images are too many for ${topology.nodes.length} nodes.`, {
+    hint: 'Each node is booted from one image: name fewer of them, or choose more nodes.',
   })
 }
 
@@ -55,7 +64,10 @@ const memoryNotice = (count: number, memoryMiB: number): string | undefined => {
 export const lab = defineCommand({
   options: {
     profile: { type: 'string', describe: 'Profile whose baked image to boot, instead of naming the image' },
-    nodes: { type: 'number', describe: `How many nodes; ${usualNodes} when not given` },
+    nodes: {
+      type: 'number',
+      describe: `How many nodes; when not given, ${usualNodes}, or one for each of several images`,
+    },
     topology: {
       type: 'string',
       default: 'full',
@@ -69,16 +81,25 @@ export const lab = defineCommand({
     'relay-folder': { type: 'string', hidden: true },
     'relay-ports': { type: 'string', hidden: true },
   },
-  positionals: { image: { type: 'string', describe: 'Path of an image; it is not changed' } },
+  positionals: {
+    image: {
+      type: 'string',
+      array: true,
+      default: [],
+      describe: 'Path of an image, which is not changed; of several, each node has its own, and the rest the last one',
+    },
+  },
   examples: [
     ['$0 lab --profile pub', 'Three nodes of images/pub.img on one switch: do they find each other?'],
     ['$0 lab images/pub.img --topology line', 'a and c have only b between them'],
     ['$0 lab images/pub.img --topology village.yaml --junit lab.xml', 'A network of your own; JUnit in a file'],
+    ['$0 lab new.img old.img', 'A node of each: does the old one take its upgrades from the new one?'],
     ['$0 lab images/pub.img --nodes 2 --no-checks', 'Two nodes to look at, until Ctrl-C'],
   ],
   async run(args, context) {
     const { project, emit, signal, terminal } = context
-    const topology = await chosenTopology(args.topology, args.nodes)
+    const topology = await chosenTopology(args.topology, args.nodes, args.image.length)
+    assertEnoughNodes(topology, args.image)
     const { addressNodes, forwardsOf, portsPerNode, testLab } = await import('../boot/test-lab.ts')
     if (!context.isOffline) {
       const { listenForwards } = await import('../boot/forwards.ts')
@@ -91,7 +112,7 @@ export const lab = defineCommand({
     const { 'relay-folder': relayFolder, 'relay-ports': relayPorts } = args
     if (relayFolder === undefined || relayPorts === undefined) throw new Error('lab was started without its relays')
     const { untilQuit } = await import('../boot/quit.ts')
-    const image = await labImage(context, args)
+    const images = await labImages(context, args)
     const sshKey = args['ssh-key'] === undefined ? undefined : await readKey(args['ssh-key'])
     const notice = memoryNotice(topology.nodes.length, args.memory)
     if (notice !== undefined) emit({ type: 'notice', level: 'warn', message: notice })
@@ -103,7 +124,7 @@ export const lab = defineCommand({
     await raiseLoopback(tools)
     await using scratch = await makeScratch(project.work)
     const report = await testLab({
-      ...{ tools, image, topology, memoryMiB: args.memory, scratch: scratch.path, relayFolder, emit, signal },
+      ...{ tools, images, topology, memoryMiB: args.memory, scratch: scratch.path, relayFolder, emit, signal },
       addresses: addressNodes(topology.nodes, relayPorts.split(',').map(Number)),
       hasChecks: args.checks,
       ...(args.keep || !args.checks ? { hold } : {}),

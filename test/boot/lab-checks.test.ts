@@ -33,19 +33,26 @@ test('what is handed over: lines of KEY=value, all else is talk', (t) => {
 
 type Answer = (node: string, script: string) => Partial<GuestResult> | undefined
 
-/** A lab whose guests answer what they are told to, and the list of the scripts of checks that were run. */
-const fakeLab = (shape: Shape, count: number, file: string, answer: Answer) => {
+/**
+ * A lab whose guests answer what they are told to, and the list of the scripts of checks that were run. Of several stage
+ * files, each node has its own and the rest the last one.
+ */
+const fakeLab = (shape: Shape, count: number, stageFiles: string | string[], answer: Answer) => {
+  const files = [stageFiles].flat()
   const topology = shapeTopology(shape, count)
   const { ports } = layCables(topology)
   const asked: string[] = []
-  const nodes = topology.nodes.map((name) => {
+  const nodes = topology.nodes.map((name, index) => {
+    const image = `${Math.min(index, files.length - 1)}.img`
+    const file = files[index] ?? files.at(-1) ?? ''
     const run = async (script: string): Promise<GuestResult> => {
       if (script.startsWith('exec ')) asked.push(`${name} ${script}`)
       const isListing = script.includes('/usr/share/pibake/stages/')
       const output = isListing ? Buffer.from(file).toString('base64') : 'the journal'
       return { output, exitCode: 0, timedOut: false, ...(isListing ? {} : answer(name, script)) }
     }
-    return { name, guest: { run } as never, ports: ports.get(name) ?? [] }
+    const own = ports.get(name) ?? []
+    return { name, image, guest: { run } as never, ports: own, interfaces: own.map((_, port) => `eth${port + 1}`) }
   })
   return { lab: { nodes, topology }, asked }
 }
@@ -63,10 +70,10 @@ test('the peer has its part first, and hands over its lines; only neighbours sha
   )
   t.is(results[1]?.output, 'c: some talk\nc: ADDRESS=200::c\na: pong')
   t.deepEqual(asked.slice(0, 4), [
-    "b exec env 'NODE=b' 'NODE_LINK=fd70:6962:616b:1::2' 'PEER=a' 'PEER_LINK=fd70:6962:616b:1::1' '/lab/address'",
-    "a exec env 'NODE=a' 'NODE_LINK=fd70:6962:616b:1::1' 'PEER=b' 'PEER_LINK=fd70:6962:616b:1::2' 'PEER_ADDRESS=200::b' '/lab/reaches'",
-    "c exec env 'NODE=c' 'NODE_LINK=' 'PEER=a' 'PEER_LINK=' '/lab/address'",
-    "a exec env 'NODE=a' 'NODE_LINK=' 'PEER=c' 'PEER_LINK=' 'PEER_ADDRESS=200::c' '/lab/reaches'",
+    "b exec env 'NODE=b' 'NODE_LINK=fd70:6962:616b:1::2' 'NODE_INTERFACE=eth1' 'NODE_INTERFACES=eth1 eth2' 'PEER=a' 'PEER_LINK=fd70:6962:616b:1::1' 'HOPS=1' '/lab/address'",
+    "a exec env 'NODE=a' 'NODE_LINK=fd70:6962:616b:1::1' 'NODE_INTERFACE=eth1' 'NODE_INTERFACES=eth1' 'PEER=b' 'PEER_LINK=fd70:6962:616b:1::2' 'HOPS=1' 'PEER_ADDRESS=200::b' '/lab/reaches'",
+    "c exec env 'NODE=c' 'NODE_LINK=' 'NODE_INTERFACE=' 'NODE_INTERFACES=eth1' 'PEER=a' 'PEER_LINK=' 'HOPS=2' '/lab/address'",
+    "a exec env 'NODE=a' 'NODE_LINK=' 'NODE_INTERFACE=' 'NODE_INTERFACES=eth1' 'PEER=c' 'PEER_LINK=' 'HOPS=2' 'PEER_ADDRESS=200::c' '/lab/reaches'",
   ])
 })
 
@@ -108,4 +115,19 @@ test("when the peer's part fails, the node is not asked", async (t) => {
   t.is(first?.outcome, 'failed')
   t.is(first?.output, 'b: no key\nb: (ended with status 2)\nb: the journal')
   t.false(asked.some((line) => line.includes('/lab/reaches')))
+})
+
+test('of different images, a check is asked where both nodes have it, each by its own script', async (t) => {
+  const older = stageFile({ ...check, path: '/old/reaches', peerPath: '/old/address' })
+  const alone = JSON.stringify({ name: 'alone', labChecks: [check] })
+  const { lab, asked } = fakeLab('full', 3, [stageFile(check), older, alone], () => ({ output: 'fine' }))
+  const results = await runLabChecks(lab, quietly)
+  t.deepEqual(
+    results.map(({ stage, name }) => `${stage} ${name}`),
+    ['mesh reaches-a-b', 'mesh reaches-b-a'],
+  )
+  t.deepEqual(
+    asked.map((line) => `${line[0]} ${/'([^']+)'$/.exec(line)?.[1]}`),
+    ['b /old/address', 'a /lab/reaches', 'a /lab/address', 'b /old/reaches'],
+  )
 })

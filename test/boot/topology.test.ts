@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import test from 'ava'
 import {
   allPairs,
+  hopsBetween,
   neighbourPairs,
   type Shape,
   shapeTopology,
+  type Topology,
   topologyOf,
   unreachedNodes,
 } from '../../builder/boot/topology.ts'
@@ -51,6 +53,30 @@ test('pairs: all both ways, neighbours as a tree from the first node', (t) => {
     ['m', 'z'],
   ])
   t.is(textOf(neighbourPairs(star)), 'mx ym zm')
+})
+
+test('hops: the fewest links between two nodes', (t) => {
+  const hops = (topology: Topology, pair: string): number | undefined =>
+    hopsBetween(topology, { node: pair[0] ?? '', peer: pair[1] ?? '' })
+  t.deepEqual(
+    ['ab', 'ca', 'ad'].map((pair) => hops(shapeTopology('line', 4), pair)),
+    [1, 2, 3],
+  )
+  t.deepEqual(
+    ['ac', 'ad', 'db'].map((pair) => hops(shapeTopology('ring', 5), pair)),
+    [2, 2, 2],
+  )
+  t.is(hops(shapeTopology('full', 3), 'ca'), 1)
+  t.is(
+    hops(
+      topologyOf([
+        ['a', 'b'],
+        ['c', 'd'],
+      ]),
+      'ad',
+    ),
+    undefined,
+  )
 })
 
 test('nodes that nothing joins with the first', (t) => {
