@@ -8,6 +8,8 @@ export interface RunOptions {
   /** Milliseconds until the command is ended inside the guest; by default 60 000 times the console's patience. */
   timeoutMs?: number
   signal?: AbortSignal
+  /** Told each line as the command prints it, and a few that belong to the shell. */
+  onLine?: (line: string) => void
 }
 
 /** What a command in the guest printed (standard output and error in one) and its exit status. */
@@ -48,6 +50,17 @@ const noAnswer = (reason: string, received: Buffer): PibakeError =>
     details: plainText(received.toString()).split('\n').slice(-10),
   })
 
+type LineSplitter = (chunk: Buffer) => void
+
+const splitLines = (onLine: (line: string) => void): LineSplitter => {
+  let rest = ''
+  return (chunk) => {
+    const parts = (rest + chunk.toString()).split(/\r*\n/)
+    rest = parts.pop() ?? ''
+    for (const line of parts) onLine(line)
+  }
+}
+
 /**
  * Put commands to the shell at the other end of `stream`. Settings of the terminal do not matter: echo, prompts, line
  * ends and noise around the replies are left aside. `patience` (1 by default) multiplies how long it waits where the
@@ -64,7 +77,9 @@ export const createConsole = (
   let received: Buffer = Buffer.alloc(0)
   let closed = false
   let wake = (): void => {}
+  let lines: LineSplitter | undefined
   stream.on('data', (chunk: Buffer) => {
+    lines?.(chunk)
     received = Buffer.concat([received, chunk])
     if (received.length > keepBytes) received = received.subarray(received.length - keepBytes / 2)
     wake()
@@ -138,14 +153,19 @@ export const createConsole = (
 
   const run = async (
     script: string,
-    { timeoutMs = commandMs * patience, signal }: RunOptions = {},
+    { timeoutMs = commandMs * patience, signal, onLine }: RunOptions = {},
   ): Promise<GuestResult> => {
     const bytes = Buffer.from(script)
     if (bytes.length > longestCommand) throw new Error(`a script of ${bytes.length} bytes: push it as a file`)
     await exchange('p=', answerMs, signal)
     await sendPieces((piece) => `p=\${p}${piece}`, bytes, signal)
     const startedAt = performance.now()
-    const { output, exitCode } = await exchange(runPieces(timeoutMs / 1000), timeoutMs + answerMs, signal)
+    lines = onLine && splitLines(onLine)
+    const { output, exitCode } = await exchange(runPieces(timeoutMs / 1000), timeoutMs + answerMs, signal).finally(
+      () => {
+        lines = undefined
+      },
+    )
     const timedOut = timeoutStatuses.has(exitCode) && performance.now() - startedAt >= 0.98 * timeoutMs
     return { output: plainText(output.toString()).trimEnd(), exitCode, timedOut }
   }

@@ -46,20 +46,25 @@ export const parsePowerChecks = (json: string): PowerCheck[] => {
   }
 }
 
-/** The tokens of the lines `ACCEPTED <token>` in what a script printed. */
-export const readAccepted = (output: string): string[] =>
-  output.split('\n').flatMap((line) => /^ACCEPTED (\S+)$/.exec(line)?.[1] ?? [])
+/** The token of a line `ACCEPTED <token>`. */
+export const acceptedIn = (line: string): string | undefined => /^ACCEPTED (\S+)$/.exec(line)?.[1]
 
-/** Write something through a stage's service; returns the tokens of what it accepted. Throws `CHECKS_FAILED`. */
+/** Write something through a stage's service; `onAccepted` is told each token at once. Throws `CHECKS_FAILED`. */
 export const writeOnce = async (
   guest: Pick<Guest, 'run'>,
-  { stage, writePath, timeoutSeconds }: PowerCheck,
-  signal: AbortSignal | undefined,
-): Promise<string[]> => {
-  const options = { timeoutMs: timeoutSeconds * 1000, ...(signal ? { signal } : {}) }
-  const result = await guest.run(`exec ${quoteWord(writePath)}`, options)
-  if (outcomeOf(result) === 'passed') return readAccepted(result.output)
-  throw new PibakeError('CHECKS_FAILED', `Stage \`${stage}\` could not write before the power was cut.`, {
+  options: { check: PowerCheck; onAccepted: (token: string) => void; signal: AbortSignal | undefined },
+): Promise<void> => {
+  const { check, onAccepted, signal } = options
+  const result = await guest.run(`exec ${quoteWord(check.writePath)}`, {
+    timeoutMs: check.timeoutSeconds * 1000,
+    ...(signal ? { signal } : {}),
+    onLine: (line) => {
+      const token = acceptedIn(line)
+      if (token !== undefined) onAccepted(token)
+    },
+  })
+  if (outcomeOf(result) === 'passed') return
+  throw new PibakeError('CHECKS_FAILED', `Stage \`${check.stage}\` could not write before the power was cut.`, {
     hint: 'Boot it for a look by hand: `pibake run`',
     details: result.output.split('\n'),
   })

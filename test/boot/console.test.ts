@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,6 +32,23 @@ test('output and status of a command', async (t) => {
   const { console } = t.context
   t.deepEqual(await console.run(`echo "it's ü" >&2; exit 7`), { output: "it's ü", exitCode: 7, timedOut: false })
   t.deepEqual(await console.run('true'), { output: '', exitCode: 0, timedOut: false })
+})
+
+test('lines are told while the command goes on', async (t) => {
+  const { console, folder } = t.context
+  const lines: string[] = []
+  const onLine = (line: string): void => {
+    lines.push(line)
+    if (line === 'one') writeFileSync(join(folder, 'go'), '')
+  }
+  const wait = 'for i in $(seq 100); do [ -e go ] && break; sleep 0.1; done; [ -e go ]'
+  t.is((await console.run(`echo one; ${wait}; echo two $?`, { onLine })).output, 'one\ntwo 0')
+  t.deepEqual(
+    lines.filter((line) => /^(one|two)/.test(line)),
+    ['one', 'two 0'],
+  )
+  await console.run('echo three')
+  t.false(lines.includes('three'))
 })
 
 test('a script longer than the line of a terminal, with quotes and line ends', async (t) => {

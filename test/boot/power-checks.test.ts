@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { Guest } from '../../builder/boot/boot.ts'
-import { parsePowerChecks, readAccepted, verifyKept, writeOnce } from '../../builder/boot/power-checks.ts'
+import { acceptedIn, parsePowerChecks, verifyKept, writeOnce } from '../../builder/boot/power-checks.ts'
 
 const declared = { name: 'kept', title: 'It is kept', writePath: '/w', verifyPath: '/v', timeoutSeconds: 5 }
 const check = { stage: 'x', ...declared }
@@ -11,11 +11,9 @@ test('what a stage declares on the image', (t) => {
   t.throws(() => parsePowerChecks('{"name": "x", "powerChecks": [{}]}'), { code: 'IMAGE_INVALID' })
 })
 
-test('tokens stand in lines of their own', (t) => {
-  t.deepEqual(readAccepted('hello\nACCEPTED %a=.sha256\nACCEPTED\n ACCEPTED b\nACCEPTED c d\nACCEPTED e'), [
-    '%a=.sha256',
-    'e',
-  ])
+test('a token stands in a line of its own', (t) => {
+  t.is(acceptedIn('ACCEPTED %a=.sha256'), '%a=.sha256')
+  for (const line of ['hello', 'ACCEPTED', ' ACCEPTED b', 'ACCEPTED c d']) t.is(acceptedIn(line), undefined)
 })
 
 type Asked = Pick<Guest, 'run' | 'push'> & { pushed: string[]; scripts: string[] }
@@ -26,8 +24,9 @@ const guestThat = (exitCode: number, output: string): Asked => {
   return {
     pushed,
     scripts,
-    run: async (script) => {
+    run: async (script, options) => {
       scripts.push(script)
+      for (const line of output.split('\n')) options?.onLine?.(line)
       return { output, exitCode, timedOut: false }
     },
     push: async (_path, bytes) => {
@@ -46,6 +45,9 @@ test('what is lost fails the check, with what was said of it', async (t) => {
 })
 
 test('a service that does not write is an error of its own', async (t) => {
-  t.deepEqual(await writeOnce(guestThat(0, 'ACCEPTED a'), check, undefined), ['a'])
-  await t.throwsAsync(writeOnce(guestThat(1, 'refused'), check, undefined), { code: 'CHECKS_FAILED' })
+  const accepted: string[] = []
+  const options = { check, onAccepted: (token: string) => accepted.push(token), signal: undefined }
+  await writeOnce(guestThat(0, 'ACCEPTED a\nother\nACCEPTED b'), options)
+  t.deepEqual(accepted, ['a', 'b'])
+  await t.throwsAsync(writeOnce(guestThat(1, 'refused'), options), { code: 'CHECKS_FAILED' })
 })
