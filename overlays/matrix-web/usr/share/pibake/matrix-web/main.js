@@ -1,0 +1,30 @@
+// The whole of Hydrogen, as its own src/platform/web/main.js starts it.
+import { createNavigation, createRouter, FeatureSet, Platform, RootViewModel } from 'hydrogen-view-sdk'
+
+const at = (path) => new URL(`lib/${path}`, document.baseURI).href
+const assets = 'hydrogen-view-sdk/asset-build/assets'
+
+const platform = new Platform({
+  container: document.body,
+  configURL: 'config.json',
+  assetPaths: {
+    downloadSandbox: at(`${assets}/download-sandbox.html`),
+    // Adds the credentials to what is shown as a picture. Browsers refuse it from a node whose certificate they do not know.
+    serviceWorker: 'sw.js',
+    worker: at(`${assets}/main.js`),
+    olm: {
+      wasm: at('@matrix-org/olm/olm.wasm'),
+      legacyBundle: at('@matrix-org/olm/olm_legacy.js'),
+      wasmBundle: at('@matrix-org/olm/olm.js'),
+    },
+  },
+})
+await platform.init()
+const navigation = createNavigation()
+platform.setNavigation(navigation)
+const urlRouter = createRouter({ navigation, history: platform.history })
+urlRouter.attach()
+const features = await FeatureSet.load(platform.settingsStorage)
+const root = new RootViewModel({ platform, urlRouter, navigation, features })
+await root.load()
+platform.createAndMountRootView(root)

@@ -1,0 +1,1 @@
+// olm.js is a script of the page, and has put itself at window.Olm.
