@@ -1,19 +1,34 @@
-import { mkdir } from 'node:fs/promises'
+import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Sha256 } from '../core/digest.ts'
 import type { Stanza } from '../deb/deb822.ts'
-import { readImageMirror, writeImageMirror } from '../deb/image-mirror.ts'
+import { fixTimes, type ImageMirror, readImageMirror, writeImageMirror } from '../deb/image-mirror.ts'
+import { writeNpmRegistry } from '../deb/npm-registry.ts'
 import type { RepositoryDeb } from '../deb/repository.ts'
 import { mountLayers } from '../host/mount.ts'
 import { type AssembledImage, assembleImage } from '../image/assemble.ts'
 import { assertClean, lintRoot } from '../image/lint.ts'
 import { allDebs } from '../lock/debs.ts'
+import type { ResolvedProfile } from '../profile/schema.ts'
 import { identityOf } from './finalise.ts'
 import { describeDebs, type Kitchen, verifyDebs } from './kitchen.ts'
 
 /** Where the mirror stage looks for its packages on the image. */
 const mirrorFolder = 'srv/pibake/mirror'
 const mirrorStage = 'apt-mirror'
+/** Where the same stage looks for npm packages, and the path under which it serves them. */
+const registryFolder = 'srv/pibake/npm'
+const registryPath = 'npm'
+
+const wantsNpm = ({ stages }: ResolvedProfile): boolean =>
+  stages.some(({ stage, settings }) => stage.name === mirrorStage && settings['npm-packages'] === true)
+
+const mirrorIn = ({ suite, architecture }: ResolvedProfile, root: string): ImageMirror => ({
+  root,
+  folder: mirrorFolder,
+  suite,
+  architecture,
+})
 
 /**
  * Write the image from the merged view of the layers, with the mirror on top where the profile has one, unless the lint
@@ -67,16 +82,33 @@ const approveRoot = async (kitchen: Kitchen, root: string, { hasMirror }: { hasM
 }
 
 /** What the mirror of the base image lists, as the layers show it. */
-const readMirrorBelow = async (kitchen: Kitchen, layers: readonly string[]): Promise<Stanza[]> => {
+const readMirrorBelow = async (kitchen: Kitchen, layers: readonly string[]): Promise<Map<string, Stanza[]>> => {
   const { tools, profile, scratch } = kitchen
-  if (profile.base.kind !== 'image') return []
+  if (profile.base.kind !== 'image') return new Map()
   await using view = await mountLayers(tools, layers, join(scratch, 'mirror.below'))
-  return await readImageMirror({ root: view.path, folder: mirrorFolder, architecture: profile.architecture })
+  return await readImageMirror(mirrorIn(profile, view.path))
+}
+
+/** Lay out the npm packages of all stages as a registry, and how each stage's tree is put together. */
+const layRegistry = async ({ lock, blobs, profile, signal }: Kitchen, folder: string): Promise<void> => {
+  const packages = Object.values(lock.npm).flat()
+  const labelled = packages.map((item) => ({ ...item, label: `${item.name} ${item.version}` }))
+  await blobs.verifyBlobs(labelled, { signal })
+  const items = packages.map((item) => ({ ...item, source: blobs.blobPath(item.sha256) }))
+  await writeNpmRegistry(folder, items, { path: registryPath })
+  for (const { stage } of profile.stages.filter(({ stage: { npm } }) => npm)) {
+    // No package can be called `-`.
+    const trees = join(folder, '-', stage.name)
+    await mkdir(trees, { recursive: true })
+    for (const name of ['package.json', 'package-lock.json']) {
+      await copyFile(join(stage.folder, 'npm', name), join(trees, name))
+    }
+  }
 }
 
 /**
- * Lay out the mirror of everything on the image and the profile's extra packages as one more layer. Its index lists what
- * the mirror of a base image has as well.
+ * Lay out the mirror as one more layer: everything of Debian's that is on the image and the profile's extra packages,
+ * apart from them the stages' packages. Its index lists what the mirror of a base image has as well.
  */
 const layMirror = async (
   kitchen: Kitchen,
@@ -84,15 +116,16 @@ const layMirror = async (
   stagePackages: readonly RepositoryDeb[],
 ): Promise<string> => {
   const { lock, profile, scratch, timeSeconds } = kitchen
-  const debs = allDebs(lock)
   const root = join(scratch, 'mirror')
-  await writeImageMirror({
-    root,
-    folder: mirrorFolder,
-    debs: [...(await describeDebs(kitchen, debs)), ...stagePackages],
+  await writeImageMirror(mirrorIn(profile, root), {
+    components: new Map([
+      ['main', await describeDebs(kitchen, allDebs(lock))],
+      ['pibake', stagePackages],
+    ]),
     below: await readMirrorBelow(kitchen, layers),
-    architecture: profile.architecture,
     timeSeconds,
   })
+  if (wantsNpm(profile)) await layRegistry(kitchen, join(root, registryFolder))
+  await fixTimes(root)
   return root
 }

@@ -1,7 +1,7 @@
-import { link, lstat, mkdir, readdir, readFile, realpath, utimes, writeFile } from 'node:fs/promises'
+import { link, lstat, lutimes, mkdir, readdir, readFile, realpath, symlink, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { hashBytes } from '../core/digest.ts'
+import { hashBytes, type Sha256 } from '../core/digest.ts'
 import { errnoOf, PibakeError } from '../core/error.ts'
 import { formatStanzas, parseStanzas, type Stanza } from './deb822.ts'
 import { fileNameOf, type RepositoryDeb } from './repository.ts'
@@ -11,96 +11,144 @@ const byFileName = (a: Stanza, b: Stanza): number => {
   return left < right ? -1 : left > right ? 1 : 0
 }
 
-const indexFolder = (architecture: string): string => join('main', `binary-${architecture}`)
+const indexFolder = (component: string, architecture: string): string => join(component, `binary-${architecture}`)
 
-/**
- * Write the repository that an image carries below `root`: a pool of linked files, the index, and a `Release` that the
- * card signs at first boot. Everything in it has one fixed time, because linked files share theirs with the cache.
- * What `below` has in the same version as `debs` is left out of the index: apt must find one file for a version.
- */
-export const writeImageMirror = async (options: {
+/** Name in a pool of the folder for a package (Debian's archive has the same). */
+const poolPrefix = (name: string): string => (name.startsWith('lib') ? name.slice(0, 4) : name.slice(0, 1))
+
+/** The name by which the repository's own card calls its suite, whichever release that is of. */
+const ownSuite = 'pibake'
+
+/** The packages of each component, by its name. */
+export type Components = ReadonlyMap<string, readonly RepositoryDeb[]>
+
+/** A repository on an image: its folder below `root`, such as `srv/pibake/mirror`, and the suite that is meant. */
+export interface ImageMirror {
   root: string
-  /** Folder of the repository below `root`, such as `srv/pibake/mirror`. */
   folder: string
-  debs: readonly RepositoryDeb[]
-  /** What the repository of the image below lists, from `readImageMirror`; its files stay where they are. */
-  below?: readonly Stanza[]
+  /** Code name of the Debian release that its packages are for. */
+  suite: string
   architecture: string
-  /** Seconds since 1970, for the `Date:` of the Release file. */
-  timeSeconds: number
-}): Promise<void> => {
-  const { root, folder, debs, below = [], architecture, timeSeconds } = options
-  const base = join(root, folder)
+}
+
+/** Put the packages of a component into the pool; returns its index, with what `below` has in other versions. */
+const fillPool = async (
+  base: string,
+  component: string,
+  debs: readonly RepositoryDeb[],
+  below: readonly Stanza[],
+): Promise<Buffer> => {
   const versions = new Set(debs.map(({ stanza }) => `${stanza.Package} ${stanza.Version}`))
   const stanzas = below.filter(({ Package, Version }) => !versions.has(`${Package} ${Version}`))
   for (const { source, stanza } of debs) {
     const { Package = '' } = stanza
-    const prefix = Package.startsWith('lib') ? Package.slice(0, 4) : Package.slice(0, 1)
-    const path = join('pool', 'main', prefix, Package, fileNameOf(stanza))
+    const path = join('pool', component, poolPrefix(Package), Package, fileNameOf(stanza))
     await mkdir(join(base, dirname(path)), { recursive: true })
     await link(source, join(base, path))
     stanzas.push({ ...stanza, Filename: path })
   }
-  const index = indexFolder(architecture)
-  const packages = Buffer.from(formatStanzas(stanzas.sort(byFileName)))
-  const files = new Map([
-    [join(index, 'Packages'), packages],
-    [join(index, 'Packages.gz'), gzipSync(packages, { level: 9 })],
-  ])
-  const dists = join(base, 'dists', 'pibake')
-  await mkdir(join(dists, index), { recursive: true })
-  for (const [path, bytes] of files) await writeFile(join(dists, path), bytes)
-  const sums = [...files].map(([path, bytes]) => ` ${hashBytes(bytes)} ${bytes.length} ${path}`)
+  return Buffer.from(formatStanzas(stanzas.sort(byFileName)))
+}
+
+/** Write an index under its name and, for who has an older `Release` in hand, under its digest. Returns the digest. */
+const writeIndex = async (path: string, bytes: Buffer): Promise<Sha256> => {
+  const digest = hashBytes(bytes)
+  const byHash = join(dirname(path), 'by-hash', 'SHA256')
+  await mkdir(byHash, { recursive: true })
+  await writeFile(path, bytes)
+  await link(path, join(byHash, digest))
+  return digest
+}
+
+/**
+ * Write the repository that an image carries: a pool of linked files, an index for each component, and a `Release` that
+ * the card signs at first boot. Its suite is called `pibake` as well, by a link, for the card itself. What `below` has in the same version as the component is
+ * left out of the index: apt must find one file for a version. Formats: DebianRepository/Format in Debian's wiki.
+ */
+export const writeImageMirror = async (
+  mirror: ImageMirror,
+  options: {
+    components: Components
+    /** What the repository of the image below lists, from `readImageMirror`; its files stay where they are. */
+    below?: ReadonlyMap<string, readonly Stanza[]>
+    /** Seconds since 1970, for the `Date:` of the Release file. */
+    timeSeconds: number
+  },
+): Promise<void> => {
+  const { root, folder, suite, architecture } = mirror
+  const { components, below, timeSeconds } = options
+  const base = join(root, folder)
+  const dists = join(base, 'dists', suite)
+  const names = [...new Set([...components.keys(), ...(below?.keys() ?? [])])]
+  const sums: string[] = []
+  for (const name of names) {
+    const packages = await fillPool(base, name, components.get(name) ?? [], below?.get(name) ?? [])
+    const index = join(indexFolder(name, architecture), 'Packages')
+    for (const [path, bytes] of [
+      [index, packages],
+      [`${index}.gz`, gzipSync(packages, { level: 9 })],
+    ] as const) {
+      sums.push(` ${await writeIndex(join(dists, path), bytes)} ${bytes.length} ${path}`)
+    }
+  }
   const release = [
     'Origin: pibake',
     'Label: pibake',
-    'Suite: pibake',
-    'Codename: pibake',
+    `Suite: ${ownSuite}`,
+    `Codename: ${suite}`,
     `Date: ${new Date(timeSeconds * 1000).toUTCString().replace('GMT', 'UTC')}`,
+    'Acquire-By-Hash: yes',
     `Architectures: ${architecture}`,
-    'Components: main',
+    `Components: ${names.join(' ')}`,
     'SHA256:',
     ...sums,
   ]
   await writeFile(join(dists, 'Release'), `${release.join('\n')}\n`)
-  await fixTimes(root)
+  await symlink(suite, join(base, 'dists', ownSuite))
 }
 
-const fixTimes = async (root: string): Promise<void> => {
+/** Give everything below a folder one fixed time, and the folder itself. */
+export const fixTimes = async (root: string): Promise<void> => {
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
-    await utimes(join(entry.parentPath, entry.name), 0, 0)
+    await lutimes(join(entry.parentPath, entry.name), 0, 0)
   }
   await utimes(root, 0, 0)
 }
 
-/** A path in the pool that leads nowhere else. */
-const poolPath = /^(?!.*\/\.\.?(\/|$))pool\//
+/** A path in the pool of a component that leads nowhere else. */
+const poolPath = (component: string): RegExp => new RegExp(`^(?!.*/\\.\\.?(/|$))pool/${component}/`)
 
 /**
- * What the repository lists that an image has carried below `root` since it was baked; empty where there is none.
- * Only packages whose file is in its pool count. Throws `IMAGE_INVALID` for an index that cannot be read.
+ * What the repository lists that an image has carried since it was baked, by component; empty where there is none of
+ * this suite. Only packages whose file is in its pool count. Throws `IMAGE_INVALID` for an index that cannot be read.
  */
-export const readImageMirror = async (options: {
-  root: string
-  folder: string
-  architecture: string
-}): Promise<Stanza[]> => {
-  const { root, folder, architecture } = options
+export const readImageMirror = async ({
+  root,
+  folder,
+  suite,
+  architecture,
+}: ImageMirror): Promise<Map<string, Stanza[]>> => {
   const base = join(root, folder)
+  const dists = join(base, 'dists', suite)
   // A repository behind a link is not the one that a layer on top is merged with.
-  const isHere = await realpath(base).then(
-    async (path) => path === join(await realpath(root), folder),
+  const isHere = await realpath(dists).then(
+    async (path) => path === join(await realpath(root), folder, 'dists', suite),
     () => false,
   )
-  const text = isHere ? await readIndex(join(base, 'dists', 'pibake', indexFolder(architecture), 'Packages')) : ''
-  const stanzas: Stanza[] = []
-  for (const stanza of parseIndex(text, folder)) {
-    const { Package, Version, Filename = '', Size } = stanza
-    if (!Package || !Version || !poolPath.test(Filename)) continue
-    const status = await lstat(join(base, Filename)).catch(() => undefined)
-    if (status?.isFile() && status.size === Number(Size)) stanzas.push(stanza)
+  const found = new Map<string, Stanza[]>()
+  const names = isHere ? (await readdir(dists)).filter((name) => /^[a-z][a-z-]*$/.test(name)).sort() : []
+  for (const component of names) {
+    const text = await readIndex(join(dists, indexFolder(component, architecture), 'Packages'))
+    const stanzas: Stanza[] = []
+    for (const stanza of parseIndex(text, folder)) {
+      const { Package, Version, Filename = '', Size } = stanza
+      if (!Package || !Version || !poolPath(component).test(Filename)) continue
+      const status = await lstat(join(base, Filename)).catch(() => undefined)
+      if (status?.isFile() && status.size === Number(Size)) stanzas.push(stanza)
+    }
+    if (stanzas.length > 0) found.set(component, stanzas)
   }
-  return stanzas
+  return found
 }
 
 const readIndex = (path: string): Promise<string> =>

@@ -30,11 +30,16 @@ const inRoot = async (image: string, request: string, writable: string[] = []): 
 }
 
 const mirror = '/srv/pibake/mirror'
-const index = 'main/binary-arm64/Packages'
+const dists = `${mirror}/dists/trixie`
+const indexes = ['main', 'pibake'].map((component) => `${component}/binary-arm64/Packages`)
 
 const listedIn = async (image: string): Promise<Map<string, Stanza>> => {
-  const packages = await inRoot(image, `cat ${mirror}/dists/pibake/${index}`)
-  return new Map([...parseStanzas(packages)].map((stanza) => [stanza.Package ?? '', stanza]))
+  const listed = new Map<string, Stanza>()
+  for (const index of indexes) {
+    const packages = await inRoot(image, `cat ${dists}/${index}`)
+    for (const stanza of parseStanzas(packages)) listed.set(stanza.Package ?? '', stanza)
+  }
+  return listed
 }
 
 ifRoot('an image that pibake baked is the base of another one, and stays as it is', async (t) => {
@@ -102,7 +107,9 @@ ifRoot('the mirror of the image lists its own packages and those of the mirror b
     await inRoot(image, `dump ${mirror}/${Filename} ${join(root, `${name}.deb`)}`, [root])
     t.is(String(await hashFile(join(root, `${name}.deb`))), String(SHA256), name)
   }
-  const packages = await inRoot(image, `cat ${mirror}/dists/pibake/${index}`)
-  const release = await inRoot(image, `cat ${mirror}/dists/pibake/Release`)
-  t.true(release.includes(`\n ${hashBytes(packages)} ${Buffer.byteLength(packages)} ${index}\n`))
+  const release = await inRoot(image, `cat ${dists}/Release`)
+  for (const index of indexes) {
+    const packages = await inRoot(image, `cat ${dists}/${index}`)
+    t.true(release.includes(`\n ${hashBytes(packages)} ${Buffer.byteLength(packages)} ${index}\n`))
+  }
 })

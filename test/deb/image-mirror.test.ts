@@ -1,18 +1,21 @@
-import { cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { cp, lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import { hashBytes, hashFile } from '../../builder/core/digest.ts'
 import { readControl } from '../../builder/deb/archive.ts'
 import { parseStanzas, type Stanza } from '../../builder/deb/deb822.ts'
-import { readImageMirror, writeImageMirror } from '../../builder/deb/image-mirror.ts'
+import { fixTimes, type ImageMirror, readImageMirror, writeImageMirror } from '../../builder/deb/image-mirror.ts'
 import type { RepositoryDeb } from '../../builder/deb/repository.ts'
 import { makeDeb } from '../support/make-deb.ts'
 import { scratch } from '../support/scratch.ts'
 
 const folder = 'srv/mirror'
 const architecture = 'arm64'
-const index = `${folder}/dists/pibake/main/binary-arm64/Packages`
+const suite = 'trixie'
+const indexOf = (component: string): string => `${folder}/dists/${suite}/${component}/binary-arm64/Packages`
+const index = indexOf('main')
+const mirrorAt = (root: string): ImageMirror => ({ root, folder, suite, architecture })
 
 /** Make packages `name_version`, of which a further `_text` makes another file of the same name and version. */
 const makeDebs = async (into: string, specs: readonly string[]): Promise<RepositoryDeb[]> => {
@@ -37,15 +40,16 @@ const makeDebs = async (into: string, specs: readonly string[]): Promise<Reposit
   )
 }
 
-const write = async (root: string, debs: readonly RepositoryDeb[], below?: readonly Stanza[]): Promise<void> =>
-  writeImageMirror({
-    root,
-    folder,
-    debs,
-    architecture,
+const write = async (root: string, debs: readonly RepositoryDeb[], below: readonly Stanza[] = []): Promise<void> => {
+  await writeImageMirror(mirrorAt(root), {
+    components: new Map([['main', debs]]),
+    below: new Map(below.length > 0 ? [['main', below]] : []),
     timeSeconds: 1_700_000_000,
-    ...(below === undefined ? {} : { below }),
   })
+  await fixTimes(root)
+}
+
+const read = async (root: string): Promise<Stanza[]> => (await readImageMirror(mirrorAt(root))).get('main') ?? []
 
 const stanzasIn = async (root: string): Promise<Stanza[]> => [
   ...parseStanzas(await readFile(join(root, index), 'utf8')),
@@ -66,17 +70,21 @@ test('the mirror of an image: pool, index, and a Release file with right sums', 
   t.is(await pool('v/vim/vim_2%3a9.1_arm64.deb'), debs[2]?.stanza.SHA256 ?? '')
   t.deepEqual(namesOf(await stanzasIn(root)), ['libc6 2.41-12', 'tmux 3.5a-3', 'vim 2:9.1'])
   const dists = join(base, 'dists/pibake')
+  t.is(await readlink(dists), suite)
   const packages = await readFile(join(root, index))
   t.deepEqual(gunzipSync(await readFile(join(root, `${index}.gz`))), packages)
   const release = await readFile(join(dists, 'Release'), 'utf8')
   t.true(release.includes('\nDate: Tue, 14 Nov 2023 22:13:20 UTC\n'))
-  t.true(release.includes('\nArchitectures: arm64\n'))
+  t.true(release.includes('\nArchitectures: arm64\nComponents: main\n'))
+  t.true(release.includes('\nSuite: pibake\nCodename: trixie\n'))
+  t.true(release.includes('\nAcquire-By-Hash: yes\n'))
   const sums = [...release.matchAll(/^ ([0-9a-f]{64}) (\d+) (\S+)$/gm)]
   t.is(sums.length, 2)
   for (const [, sum, size, path] of sums) {
     const bytes = await readFile(join(dists, path ?? ''))
     t.is(String(hashBytes(bytes)), String(sum))
     t.is(bytes.length, Number(size))
+    t.deepEqual(await readFile(join(dists, dirname(path ?? ''), 'by-hash/SHA256', sum ?? '')), bytes)
   }
 })
 
@@ -87,12 +95,12 @@ test('the order of the packages and the clock leave no trace in a mirror', async
   const [one, other] = [join(root, 'one'), join(root, 'other')]
   await write(one, debs, below)
   await write(other, debs.toReversed(), below.toReversed())
-  for (const path of [`${folder}/dists/pibake/Release`, `${index}.gz`]) {
+  for (const path of [`${folder}/dists/${suite}/Release`, `${index}.gz`]) {
     t.deepEqual(await readFile(join(one, path)), await readFile(join(other, path)))
   }
   const entries = await readdir(one, { recursive: true, withFileTypes: true })
   t.true(entries.length > 10)
-  for (const entry of entries) t.is((await stat(join(entry.parentPath, entry.name))).mtimeMs, 0)
+  for (const entry of entries) t.is((await lstat(join(entry.parentPath, entry.name))).mtimeMs, 0)
 })
 
 /** A mirror on the mirror of a base image: the folder of each, and both merged as an overlay shows them. */
@@ -103,9 +111,9 @@ const stack = async (
   const root = await scratch(t)
   const [base, upper, merged] = [join(root, 'base'), join(root, 'upper'), join(root, 'merged')]
   await write(base, await makeDebs(join(root, 'base-debs'), specs.base))
-  const below = await readImageMirror({ root: base, folder, architecture })
+  const below = await read(base)
   await write(upper, await makeDebs(join(root, 'debs'), specs.debs), below)
-  for (const layer of [base, upper]) await cp(layer, merged, { recursive: true })
+  for (const layer of [base, upper]) await cp(layer, merged, { recursive: true, force: true, verbatimSymlinks: true })
   return { base, upper, merged }
 }
 
@@ -138,10 +146,8 @@ test('of a version that both mirrors have, the newer file is listed, and once', 
 
 test('a third mirror lists what the first had', async (t) => {
   const { merged } = await stack(t, { base: ['bash_5.2'], debs: ['tmux_3.5a'] })
-  t.deepEqual(namesOf(await readImageMirror({ root: merged, folder, architecture })), ['bash 5.2', 'tmux 3.5a'])
+  t.deepEqual(namesOf(await read(merged)), ['bash 5.2', 'tmux 3.5a'])
 })
-
-const read = (root: string): Promise<Stanza[]> => readImageMirror({ root, folder, architecture })
 
 const mirror = async (t: ExecutionContext): Promise<string> => {
   const root = await scratch(t)
@@ -176,9 +182,9 @@ for (const [what, lose] of Object.entries(losses)) {
 
 test('an index names no file outside its pool', async (t) => {
   const root = await mirror(t)
-  await writeFile(join(root, folder, 'pool/x'), '12345')
+  for (const inside of ['pool/main/x', 'pool/x']) await writeFile(join(root, folder, inside), '12345')
   await writeFile(join(root, 'outside'), '12345')
-  const names = ['pool/x', '../../outside', 'pool/../../../outside', 'pool/./x', '/outside']
+  const names = ['pool/main/x', 'pool/x', '../../outside', 'pool/main/../../../outside', 'pool/main/./x', '/outside']
   const lines = names.map((name, at) => `Package: p${at}\nVersion: 1\nFilename: ${name}\nSize: 5\n`)
   await writeFile(join(root, index), lines.join('\n'))
   t.deepEqual(namesOf(await read(root)), ['p0 1'])
@@ -197,4 +203,37 @@ test('a damaged index of a base image is named', async (t) => {
   await writeFile(join(root, index), 'Package: bash\n\0\0\0\0\n')
   const error = await t.throwsAsync(read(root), { code: 'IMAGE_INVALID' })
   t.true(error?.message.includes('/srv/mirror'))
+})
+
+test('components have an index and a pool of their own, and are stacked each on its own', async (t) => {
+  const root = await scratch(t)
+  const [base, upper] = [join(root, 'base'), join(root, 'upper')]
+  const [tmux, village, bash] = await makeDebs(join(root, 'debs'), ['tmux_3.5a', 'village_1.0', 'bash_5.2'])
+  if (!tmux || !village || !bash) return t.fail()
+  const timeSeconds = 1
+  await writeImageMirror(mirrorAt(base), {
+    components: new Map([
+      ['main', [tmux]],
+      ['own', [village]],
+    ]),
+    timeSeconds,
+  })
+  const below = await readImageMirror(mirrorAt(base))
+  t.deepEqual([...below.keys()], ['main', 'own'])
+  await writeImageMirror(mirrorAt(upper), { components: new Map([['main', [bash]]]), below, timeSeconds })
+  const indexed = async (component: string) => [
+    ...parseStanzas(await readFile(join(upper, indexOf(component)), 'utf8')),
+  ]
+  t.deepEqual(namesOf(await indexed('main')), ['bash 5.2', 'tmux 3.5a'])
+  t.deepEqual(
+    (await indexed('own')).map(({ Filename }) => Filename),
+    ['pool/own/v/village/village_1.0_arm64.deb'],
+  )
+  const release = await readFile(join(upper, folder, 'dists', suite, 'Release'), 'utf8')
+  t.true(release.includes('\nComponents: main own\n'))
+})
+
+test('a mirror of another release stays beside this one', async (t) => {
+  const root = await mirror(t)
+  t.is((await readImageMirror({ ...mirrorAt(root), suite: 'forky' })).size, 0)
 })
