@@ -33,8 +33,8 @@ export interface LabTestRequest extends Omit<LabRequest, 'forwards'> {
   relayFolder: string
   /** Whether the nodes are asked about each other. */
   hasChecks: boolean
-  /** What to wait for with all nodes up, after the checks. */
-  hold?: () => Promise<void>
+  /** What to wait for with all nodes up, after the checks, whose results it gets. */
+  hold?: (checks: readonly CheckResult[]) => Promise<void>
 }
 
 const sayAddresses = ({ addresses, emit }: LabTestRequest): void => {
@@ -72,6 +72,6 @@ export const testLab = async (request: LabTestRequest): Promise<TestReport> => {
         askNodes(lab, { id: 'checks', emit, ...signal }),
       )
     : []
-  await hold?.()
+  await hold?.(checks)
   return { image: [...new Set(images)].join(' '), board: 'virt', bootMs: lab.bootMs, nodes: addresses, checks }
 }

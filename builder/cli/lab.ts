@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises'
 import { freemem } from 'node:os'
 import { imagePath } from '../bake/history.ts'
+import { type CheckResult, isFailure } from '../boot/report.ts'
 import type { Topology } from '../boot/topology.ts'
 import { PibakeError } from '../core/error.ts'
 import { formatBytes } from '../core/size.ts'
@@ -61,6 +62,10 @@ const memoryNotice = (count: number, memoryMiB: number): string | undefined => {
   return `${count} nodes may use ${formatBytes(wantedBytes)} of memory, but ${formatBytes(freemem())} are free: choose fewer nodes, or less for each with \`--memory\`.`
 }
 
+/** Which checks failed, for a look at the nodes while they are up; the result itself comes at the end. */
+const sayFailed = (checks: readonly CheckResult[]): string[] =>
+  checks.filter(isFailure).map(({ stage, title, outcome }) => `${stage}: ${title}: ${outcome}`)
+
 export const lab = defineCommand({
   options: {
     profile: { type: 'string', describe: 'Profile whose baked image to boot, instead of naming the image' },
@@ -116,7 +121,8 @@ export const lab = defineCommand({
     const sshKey = args['ssh-key'] === undefined ? undefined : await readKey(args['ssh-key'])
     const notice = memoryNotice(topology.nodes.length, args.memory)
     if (notice !== undefined) emit({ type: 'notice', level: 'warn', message: notice })
-    const hold = async (): Promise<void> => {
+    const hold = async (checks: readonly CheckResult[]): Promise<void> => {
+      for (const message of sayFailed(checks)) emit({ type: 'notice', level: 'warn', message })
       emit({ type: 'notice', level: 'info', message: 'The nodes stay up until Ctrl-C.' })
       await untilQuit(terminal.input, signal)
     }

@@ -1,13 +1,16 @@
-import { mkdtemp, readdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
+import { parse, stringify } from 'yaml'
 import { layCables } from '../../builder/boot/cables.ts'
 import { startSwitch } from '../../builder/boot/switch.ts'
 import { shapeTopology } from '../../builder/boot/topology.ts'
 import { hashFile } from '../../builder/core/digest.ts'
 import { projectAt } from '../../builder/core/project.ts'
+import { runCommand } from '../../builder/host/command.ts'
+import { makeCheckout } from '../support/checkout.ts'
 import { checkout, tools } from '../support/tools.ts'
 import { spawnPibake } from './_command.ts'
 import { bakedImage, bootFolder, noImage, processesWith } from './_image.ts'
@@ -60,20 +63,95 @@ test.serial('a switch carries a frame to all others, and goes on when one is unp
 
 const scratchNames = async (): Promise<string[]> => (await readdir(projectAt(checkout).work).catch(() => [])).sort()
 
-realTest(title('lab: two nodes find each other, and nothing is left of them'), async (t) => {
-  t.timeout(2_400_000)
-  const image = await bakedImage()
-  const before = await hashFile(image)
-  const scratchBefore = await scratchNames()
-  const { ended } = spawnPibake(['lab', image, '--nodes', '2'])
-  const { exitCode, stdout, stderr } = await ended
+/**
+ * An image of pub whose front page is of a newer version, with another text in two of its conffiles, and whose mirror has
+ * npm packages: what a neighbour may have when a node has been out for a while. Removed when the test ends.
+ */
+const newerImage = async (t: ExecutionContext): Promise<string> => {
+  const { project, runJson, remove } = await makeCheckout({ isWarm: true })
+  t.teardown(remove)
+  const change = async (path: string, edit: (text: string) => string): Promise<void> => {
+    const before = await readFile(join(project.root, path), 'utf8')
+    t.not(edit(before), before, path)
+    await writeFile(join(project.root, path), edit(before))
+  }
+  await change('stages/portal/stage.yaml', (text) => text.replace(/^version: .*$/m, 'version: 99.0.0'))
+  await change('stages/portal/stage.yaml', (text) =>
+    text.replace('Heading of the page.', 'What stands above the page.'),
+  )
+  await change('overlays/portal/etc/nginx/conf.d/pibake-portal.conf', (text) => `# newer\n${text}`)
+  const npm = { settings: { 'apt-mirror': { 'npm-packages': true } } }
+  await change('stages/profiles/pub.yaml', (text) => stringify({ ...parse(text), ...npm }))
+  const { exitCode, data, stderr } = await runJson(['--profile', 'pub', '--offline'])
+  t.is(exitCode, 0, stderr.slice(-3000))
+  return join(project.root, String(data.image))
+}
 
-  t.is(exitCode, 0, `${stdout}\n${stderr}`)
-  const rows = [...stdout.matchAll(/^ok +(\S+) +(\S → \S): /gm)].map(([, stage, pair]) => `${stage} ${pair}`)
-  t.deepEqual(rows, ['apt-mirror b → a', 'ssb-pub b → a', 'yggdrasil a → b', 'yggdrasil b → a'])
-  t.regex(stdout, /^all 4 checks passed; 2 nodes booted in .+ on virt$/m)
-  t.regex(stderr, /a {2}http:\/\/127\.0\.0\.1:\d+\/ {2}ssh -p \d+ root@127\.0\.0\.1/)
+const npmOn = async (portal: string, folder: string): Promise<string> => {
+  await mkdir(folder)
+  await writeFile(join(folder, 'package.json'), '{"name":"neighbour","version":"1.0.0"}')
+  const env = { PATH: process.env.PATH ?? '', HOME: folder, npm_config_cache: join(folder, '.cache') }
+  const install = ['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', '--registry', `${portal}npm/`]
+  await runCommand([...install, 'muxrpcli'], { cwd: folder, env })
+  const lock = JSON.parse(await readFile(join(folder, 'package-lock.json'), 'utf8'))
+  return lock.packages['node_modules/muxrpcli'].resolved
+}
+
+const isRoot = process.getuid?.() === 0
+
+realTest(
+  title('lab: nodes of two images find each other, the older upgrades from the newer, and nothing is left'),
+  async (t) => {
+    t.timeout(2_400_000)
+    const image = await bakedImage()
+    const folder = await bootFolder(t)
+    const newer = isRoot ? [await newerImage(t)] : []
+    const images = [...newer, image]
+    const digests = await Promise.all(images.map((path) => hashFile(path)))
+    const scratchBefore = await scratchNames()
+    const [tap, junit] = [join(folder, 'lab.tap'), join(folder, 'lab.xml')]
+    const started = spawnPibake(['lab', ...images, '--nodes', '2', '--keep', '--tap', tap, '--junit', junit])
+    const isOver = started.ended.then(() => true)
+    while (!started.printed().stderr.includes('The nodes stay up until Ctrl-C.')) {
+      if (await Promise.race([isOver, sleep(500, false)])) return t.fail(started.printed().stderr)
+    }
+    const portal = /a {2}(http:\/\/127\.0\.0\.1:\d+\/) {2}ssh -p \d+ root@127\.0\.0\.1/.exec(
+      started.printed().stderr,
+    )?.[1]
+    t.regex(await (await fetch(`${portal}mirror/`)).text(), new RegExp(`wget .+ ${portal}mirror/pibake.sources`))
+    if (newer.length > 0) t.true((await npmOn(`${portal}`, join(folder, 'npm'))).startsWith(`${portal}npm/muxrpcli/-/`))
+
+    process.kill(started.process.pid ?? 0, 'SIGINT')
+    const { exitCode, stderr } = await started.ended
+    t.is(exitCode, 130, stderr)
+    const text = await readFile(tap, 'utf8')
+    const rows = [...text.matchAll(/^(ok|not ok) \d+ - (\S+): (\S → \S): (.*)$/gm)]
+    const upgrade = `ok apt-mirror b → a${newer.length > 0 ? '' : ' # SKIP'}`
+    t.deepEqual(
+      rows.map(
+        ([, outcome, stage, pair, what]) => `${outcome} ${stage} ${pair}${what?.endsWith('# SKIP') ? ' # SKIP' : ''}`,
+      ),
+      ['ok apt-mirror b → a', upgrade, 'ok ssb-pub b → a', 'ok yggdrasil a → b', 'ok yggdrasil b → a'],
+      `${text}\n${stderr}`,
+    )
+    t.regex(await readFile(junit, 'utf8'), /<testsuites name=".+ on virt" tests="5" failures="0"/)
+    for (const path of images) t.deepEqual(await processesWith(path), [])
+    t.deepEqual(await scratchNames(), scratchBefore)
+    t.deepEqual(await Promise.all(images.map((path) => hashFile(path))), digests)
+  },
+)
+
+realTest(title('lab: Ctrl-C while the nodes boot leaves nothing'), async (t) => {
+  t.timeout(300_000)
+  const image = await bakedImage()
+  const scratchBefore = await scratchNames()
+  const started = spawnPibake(['lab', image, '--nodes', '3', '--topology', 'full'])
+  while ((await processesWith('qemu-system-aarch64')).filter((line) => line.includes('cable')).length < 2)
+    await sleep(200)
+  process.kill(started.process.pid ?? 0, 'SIGINT')
+  const { exitCode, stdout } = await started.ended
+  t.is(exitCode, 130)
+  t.is(stdout, '')
   t.deepEqual(await processesWith(image), [])
   t.deepEqual(await scratchNames(), scratchBefore)
-  t.is(await hashFile(image), before)
 })

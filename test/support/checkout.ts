@@ -128,8 +128,11 @@ const ensureFetched = async (): Promise<void> => {
 
 const isLeftOut = (path: string): boolean => /\/stages\/[^/]+\/npm\/node_modules(?:\/|$)/.test(path)
 
-/** Make a checkout with the sources and locks of this one, its packages linked, and no layers. Call `remove` at the end. */
-export const makeCheckout = async (): Promise<Checkout> => {
+/**
+ * Make a checkout with the sources and locks of this one and its packages linked; what was baked and derived from them is
+ * linked as well if `isWarm`. Call `remove` at the end.
+ */
+export const makeCheckout = async ({ isWarm = false } = {}): Promise<Checkout> => {
   await ensureFetched()
   await mkdir(parent, { recursive: true })
   const project = projectAt(await mkdtemp(join(parent, 'checkout-')))
@@ -141,6 +144,9 @@ export const makeCheckout = async (): Promise<Checkout> => {
   await cp(from.locks, project.locks, { recursive: true })
   await linkBlobs(join(from.cache, 'blobs'), join(project.cache, 'blobs'))
   await cp(join(from.cache, 'integrity'), join(project.cache, 'integrity'), { recursive: true })
+  for (const name of isWarm ? ['layers', 'derived'] : []) {
+    await runCommand(['cp', '--archive', '--link', join(from.cache, name), project.cache], { env: environment() })
+  }
   await symlink(join(original, 'node_modules'), join(root, 'node_modules'))
   await mkdir(project.state)
   for (const name of await readdir(from.state)) {
