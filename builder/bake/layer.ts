@@ -19,6 +19,35 @@ export const scaffoldLayer = async (kitchen: Kitchen): Promise<string> => {
 }
 
 /**
+ * Lay out a root in an empty folder: a writable layer on those below (folders, from the bottom up), the packages that are
+ * to be installed in it, and the native twins for just these.
+ */
+export const layRoot = async (
+  kitchen: Kitchen,
+  options: { folder: string; lower: readonly string[]; debs: readonly RepositoryDeb[]; packages: TargetPackages },
+): Promise<{ root: TargetRoot; twins: number }> => {
+  const { project, tools, native, profile, timeSeconds, signal } = kitchen
+  const { folder, lower, debs, packages } = options
+  const { architecture } = profile
+  const layer = join(folder, 'layer')
+  const inside = join(folder, 'inside')
+  await mkdir(join(layer, 'upper'), { recursive: true, mode: 0o755 })
+  await mkdir(join(inside, 'native'), { recursive: true })
+  await writeFlatRepository(join(inside, 'repo'), debs)
+  const dispatched = kitchen.emulation === 'private'
+  if (dispatched) {
+    await copyFile(join(tools.root, 'usr/bin/qemu-aarch64'), join(inside, 'qemu'), constants.COPYFILE_FICLONE)
+  }
+  const twins =
+    dispatched && native
+      ? await layTwins({ native, architecture, target: packages, destination: join(inside, 'native') })
+      : 0
+  const dispatcher = dispatched ? await buildDispatcher(tools, project.state, signal) : undefined
+  const root = { tools, native: native ?? tools, architecture, lower, layer, inside, dispatcher, timeSeconds }
+  return { root, twins }
+}
+
+/**
  * Bake one layer: prepare a root on the layers below, let `work` change it, seal what it changed under the step's key.
  * Nothing is kept when `work` throws. Returns the sealed layer's folder.
  */
@@ -33,37 +62,15 @@ export const bakeLayer = async (
   },
   work: (root: TargetRoot, onLine: (line: string) => void) => Promise<void>,
 ): Promise<string> => {
-  const { project, tools, native, profile, scratch, timeSeconds, emit, signal } = kitchen
-  const { step, lower, debs, packages } = options
-  const folder = join(scratch, 'steps', step.id)
-  const layer = join(folder, 'layer')
-  const inside = join(folder, 'inside')
-  await mkdir(join(layer, 'upper'), { recursive: true, mode: 0o755 })
-  await mkdir(join(inside, 'native'), { recursive: true })
-  await writeFlatRepository(join(inside, 'repo'), debs)
-  const dispatched = kitchen.emulation === 'private'
-  if (dispatched) {
-    await copyFile(join(tools.root, 'usr/bin/qemu-aarch64'), join(inside, 'qemu'), constants.COPYFILE_FICLONE)
-  }
-  if (dispatched && native) {
-    const twins = { native, architecture: profile.architecture, target: packages, destination: join(inside, 'native') }
-    emit({ type: 'debug', message: 'native twins', fields: { step: step.id, count: await layTwins(twins) } })
-  }
-  const root: TargetRoot = {
-    tools,
-    native: native ?? tools,
-    architecture: profile.architecture,
-    lower,
-    layer,
-    inside,
-    dispatcher: dispatched ? await buildDispatcher(tools, project.state, signal) : undefined,
-    timeSeconds,
-  }
+  const { project, tools, scratch, emit, signal } = kitchen
+  const { step, ...content } = options
+  const { root, twins } = await layRoot(kitchen, { ...content, folder: join(scratch, 'steps', step.id) })
+  emit({ type: 'debug', message: 'native twins', fields: { step: step.id, count: twins } })
   const onLine = (line: string): void => emit({ type: 'output', id: step.id, line })
   await work(root, onLine).catch((error: unknown) => {
     throw stageFailure(step.id, error)
   })
-  await sealLayer({ tools, cache: project.cache, folder: layer, key: step.key, step: step.id, signal })
+  await sealLayer({ tools, cache: project.cache, folder: root.layer, key: step.key, step: step.id, signal })
   return layerRoot(project.cache, step.key)
 }
 
