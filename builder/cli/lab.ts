@@ -31,7 +31,8 @@ const chosenTopology = async (named: string, count: number | undefined, images: 
 /** The images of the lab: those that are named, or the one that the profile was baked into. */
 const labImages = async (
   { project }: Context,
-  { image: images, profile }: { image: readonly string[]; profile: string | undefined },
+  images: readonly string[],
+  profile: string | undefined,
 ): Promise<string[]> => {
   if (images.length > 0 && profile === undefined) return images.map(chosenImage)
   if (images.length === 0 && profile !== undefined) {
@@ -90,7 +91,6 @@ export const lab = defineCommand({
     image: {
       type: 'string',
       array: true,
-      default: [],
       describe: 'Path of an image, which is not changed; of several, each node has its own, and the rest the last one',
     },
   },
@@ -103,8 +103,9 @@ export const lab = defineCommand({
   ],
   async run(args, context) {
     const { project, emit, signal, terminal } = context
-    const topology = await chosenTopology(args.topology, args.nodes, args.image.length)
-    assertEnoughNodes(topology, args.image)
+    const named = args.image ?? []
+    const topology = await chosenTopology(args.topology, args.nodes, named.length)
+    assertEnoughNodes(topology, named)
     const { addressNodes, forwardsOf, portsPerNode, testLab } = await import('../boot/test-lab.ts')
     if (!context.isOffline) {
       const { listenForwards } = await import('../boot/forwards.ts')
@@ -117,7 +118,7 @@ export const lab = defineCommand({
     const { 'relay-folder': relayFolder, 'relay-ports': relayPorts } = args
     if (relayFolder === undefined || relayPorts === undefined) throw new Error('lab was started without its relays')
     const { untilQuit } = await import('../boot/quit.ts')
-    const images = await labImages(context, args)
+    const images = await labImages(context, named, args.profile)
     const sshKey = args['ssh-key'] === undefined ? undefined : await readKey(args['ssh-key'])
     const notice = memoryNotice(topology.nodes.length, args.memory)
     if (notice !== undefined) emit({ type: 'notice', level: 'warn', message: notice })
