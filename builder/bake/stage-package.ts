@@ -74,17 +74,17 @@ const assertPlanned = (stage: string, inputs: readonly Input[], planned: readonl
 
 /**
  * The Debian package of a stage with its control stanza, built once for its content and kept in the cache. `planned` is
- * what the plan read of the stage. Throws `STAGE_CHANGED` when that is no longer so.
+ * what the plan of a bake read of the stage: throws `STAGE_CHANGED` when that is no longer so.
  */
 export const stagePackage = async (
   kitchen: Kitchen,
   entry: ResolvedProfile['stages'][number],
-  planned: readonly Input[],
+  planned?: readonly Input[],
 ): Promise<RepositoryDeb> => {
   const { lock, project, scratch, timeSeconds, signal } = kitchen
   const { stage, settings } = entry
   const inputs = await stagePackageInputs(entry, lock)
-  assertPlanned(stage.name, inputs, planned)
+  if (planned) assertPlanned(stage.name, inputs, planned)
   const key = hashJson(['stage package', stage.name, ...inputs.map(({ name, digest }) => `${name} ${digest}`)])
   const label = `the package of stage \`${stage.name}\``
   const built = await derive(project.cache, { key, label, signal }, async (path) => {
@@ -101,7 +101,7 @@ export const stagePackage = async (
       destination: folder,
       signal,
     })
-    assertPlanned(stage.name, await stagePackageInputs(entry, lock), planned)
+    if (planned) assertPlanned(stage.name, await stagePackageInputs(entry, lock), planned)
     await copyFile(result.path, path)
     await rm(folder, { recursive: true })
   })

@@ -5,7 +5,6 @@ import { assertInstalled, versionsOf } from '../../builder/bake/base.ts'
 import { describeDebs, type Kitchen } from '../../builder/bake/kitchen.ts'
 import { bakeLayer, scaffoldLayer } from '../../builder/bake/layer.ts'
 import { stagePackage } from '../../builder/bake/stage-package.ts'
-import { stagePackageInputs } from '../../builder/bake/steps.ts'
 import { layerRoot } from '../../builder/cache/layers.ts'
 import { hashJson, type Sha256 } from '../../builder/core/digest.ts'
 import { formatDuration } from '../../builder/core/size.ts'
@@ -146,9 +145,7 @@ export const benchTwins = async (
       below: await baseOf(pub.kitchen, pub.baseKey),
       names: [...profile.stages.map(({ stage }) => packageNameOf(stage.name)), ...profile.extraPackages],
       debs: [...lock.steps.filter(({ name }) => name !== 'base').flatMap(({ debs }) => debs), ...lock.extras],
-      own: await Promise.all(
-        profile.stages.map(async (entry) => stagePackage(pub.kitchen, entry, await stagePackageInputs(entry, lock))),
-      ),
+      own: await Promise.all(profile.stages.map((entry) => stagePackage(pub.kitchen, entry))),
     },
     say,
   )
