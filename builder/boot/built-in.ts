@@ -82,6 +82,27 @@ export const recoveryChecks: readonly GuestCheck[] = [
   system('recovered', 'its file systems have recovered', recovered),
 ]
 
+const memory = `
+perl -e '
+  sub megabytes { sprintf "%.1f MB", $_[0] / 1e6 }
+  sub value { my ($path, $pattern) = @_; open my $file, "<", $path or return 0; local $/; return <$file> =~ $pattern ? $1 : 0 }
+  my ($total, $available) = map { 1024 * value("/proc/meminfo", qr/^$_: *([0-9]+) kB/m) } "MemTotal", "MemAvailable";
+  printf "%s of %s in use; of services, their own and the cache of files that goes when memory is short:\\n",
+    megabytes($total - $available), megabytes($total);
+  my @services;
+  for my $group (glob "/sys/fs/cgroup/system.slice/*.service /sys/fs/cgroup/system.slice/*/*.service") {
+    my $cache = value("$group/memory.stat", qr/^file ([0-9]+)/m);
+    my $own = value("$group/memory.current", qr/^([0-9]+)/) - $cache;
+    push @services, [$own, $cache, $group =~ s{.*/}{}r] if $own > 0;
+  }
+  printf "%9s %9s  %s\\n", megabytes($_->[0]), megabytes($_->[1]), $_->[2] for sort { $b->[0] <=> $a->[0] } @services;
+'
+ended=$(journalctl -b -k -q --no-pager -o cat | grep -Ei 'out of memory|oom-kill' || true)
+[ -z "$ended" ] || { echo "$ended"; exit 1; }`
+
+/** Put once the services have been at work: what each holds of memory, by its control group (Linux, cgroup-v2.rst). */
+export const memoryCheck = system('memory', 'no process was ended for want of memory', memory)
+
 /**
  * The last check, for it changes the guest: purging the package of `stage` removes its files, no other package, and
  * leaves no failed unit behind.

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { PibakeError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import type { Guest } from './boot.ts'
-import { type GuestCheck, purgeCheck, systemChecks } from './built-in.ts'
+import { type GuestCheck, memoryCheck, purgeCheck, systemChecks } from './built-in.ts'
 import type { GuestResult } from './console.ts'
 import { quoteWord } from './protocol.ts'
 import type { CheckResult } from './report.ts'
@@ -75,7 +75,12 @@ export const collectChecks = async (
       hint: 'Name a stage of the image.',
     })
   }
-  return [...systemChecks({ hasStages: files.length > 0 }), ...declared, ...(canPurge ? [purgeCheck(purge)] : [])]
+  return [
+    ...systemChecks({ hasStages: files.length > 0 }),
+    ...declared,
+    memoryCheck,
+    ...(canPurge ? [purgeCheck(purge)] : []),
+  ]
 }
 
 /** The same checks with the time that a machine needs which is slower than `virt` by `patience`. */

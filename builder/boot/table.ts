@@ -1,9 +1,17 @@
 import { formatDuration } from '../core/size.ts'
+import { memoryCheck } from './built-in.ts'
 import { failedChecks, type TestReport } from './report.ts'
 
 const marks = { passed: 'ok', skipped: 'skipped', failed: 'FAILED', timeout: 'TIMEOUT' } as const
 
-/** A test report as a table for people: a line a check, then a line of totals. */
+/** What the services hold of memory, as the guest itself counted it; nothing where it was not asked, as in a lab. */
+const memoryLines = ({ checks }: TestReport): string[] => {
+  const { stage, name } = memoryCheck
+  const counted = checks.find((check) => check.stage === stage && check.name === name && check.outcome === 'passed')
+  return counted ? ['', ...counted.output.split('\n'), ''] : []
+}
+
+/** A test report as a table for people: a line a check, the memory of services, then a line of totals. */
 export const renderTable = (report: TestReport): string => {
   const rows = report.checks.map(({ outcome, stage, title, durationMs }) => [
     marks[outcome],
@@ -23,5 +31,6 @@ export const renderTable = (report: TestReport): string => {
   const left = skipped === 0 ? '' : `, ${skipped} skipped`
   const verdict = failed === 0 ? `all ${asked} checks passed${left}` : `${failed} of ${asked} checks failed${left}`
   const what = report.nodes ? `${report.nodes.length} nodes booted` : 'booted'
-  return [...lines, `${verdict}; ${what} in ${formatDuration(report.bootMs)} on ${report.board}`].join('\n')
+  const total = `${verdict}; ${what} in ${formatDuration(report.bootMs)} on ${report.board}`
+  return [...lines, ...memoryLines(report), total].join('\n')
 }

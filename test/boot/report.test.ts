@@ -35,6 +35,13 @@ test('the table', (t) => {
   )
 })
 
+test('the table says what the services hold of memory', (t) => {
+  const output = '0.4 GB of 1.0 GB in use\n  98.1 MB   20.0 MB  pibake-ssb-pub.service'
+  const checks = [{ ...report.checks[0], name: 'memory', output }] as TestReport['checks']
+  const lines = renderTable({ ...report, checks }).split('\n')
+  t.deepEqual(lines.slice(1), ['', ...output.split('\n'), '', 'all 1 checks passed; booted in 31.4 s on virt'])
+})
+
 test('the table of a lab says how many nodes there were', (t) => {
   const nodes = ['a', 'b'].map((name, index) => ({ name, portal: 'http://127.0.0.1:1/', sshPort: index }))
   t.regex(renderTable({ ...report, nodes }), /; 2 nodes booted in 31\.4 s on virt$/)
@@ -105,7 +112,7 @@ test('what to ask: the checks of pibake, those of the stages, and the purge', as
     timedOut: false,
   })
   const names = (await collectChecks({ run })).map((check) => `${check.stage}/${check.name}`)
-  t.deepEqual(names.slice(-2), ['a/up', 'system/purge'])
+  t.deepEqual(names.slice(-3), ['a/up', 'system/memory', 'system/purge'])
   t.true(names.includes('system/unmodified'))
 })
 
