@@ -93,7 +93,7 @@ export const drawMoments = (
 ): Moment[] => {
   const { bootedBytes, cuts, random } = options
   const booted = entries.findLastIndex((entry) => endOf(entry) <= bootedBytes) + 1
-  const early = Math.floor(cuts * firstBootShare)
+  const early = Math.ceil(cuts * firstBootShare)
   const moments = Array.from({ length: cuts }, (_, index): Moment => {
     const isFirstBoot = index < early
     const [low, high] = isFirstBoot ? [0, booted] : [booted, entries.length]
