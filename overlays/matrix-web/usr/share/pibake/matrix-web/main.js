@@ -4,13 +4,17 @@ import { createNavigation, createRouter, FeatureSet, Platform, RootViewModel } f
 const at = (path) => new URL(`lib/${path}`, document.baseURI).href
 const assets = 'hydrogen-view-sdk/asset-build/assets'
 
+// Adds the credentials to what is shown as a picture. Browsers refuse it from a node whose certificate they do not know;
+// all but pictures works without.
+const serviceWorker = 'sw.js'
+const hasWorker = await Promise.resolve(navigator.serviceWorker?.register(serviceWorker)).then(Boolean, () => false)
+
 const platform = new Platform({
   container: document.body,
   configURL: 'config.json',
   assetPaths: {
     downloadSandbox: at(`${assets}/download-sandbox.html`),
-    // Adds the credentials to what is shown as a picture. Browsers refuse it from a node whose certificate they do not know.
-    serviceWorker: 'sw.js',
+    ...(hasWorker ? { serviceWorker } : {}),
     worker: at(`${assets}/main.js`),
     olm: {
       wasm: at('@matrix-org/olm/olm.wasm'),
@@ -19,6 +23,10 @@ const platform = new Platform({
     },
   },
 })
+if (!hasWorker) {
+  const rests = { version: '0.3.1', buildHash: 'no service worker', checkForUpdate() {}, updateAuthData() {} }
+  Object.defineProperty(platform, 'updateService', { value: rests })
+}
 await platform.init()
 const navigation = createNavigation()
 platform.setNavigation(navigation)
