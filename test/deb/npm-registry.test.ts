@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava'
 import { create } from 'tar'
 import { hashBytes } from '../../builder/core/digest.ts'
 import { hostMark, type RegistryPackage, writeNpmRegistry } from '../../builder/deb/npm-registry.ts'
-import { runCommand } from '../../builder/host/command.ts'
+import { installFrom, noNpm } from '../support/npm.ts'
 import { scratch } from '../support/scratch.ts'
 
 type Manifest = { name: string; version: string } & Record<string, unknown>
@@ -41,10 +41,6 @@ const serve = async (t: ExecutionContext, folder: string): Promise<string> => {
   return `http://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : ''}/npm/`
 }
 
-const noNpm = await runCommand(['npm', '--version'], { env: { PATH: process.env.PATH ?? '' } }).then(
-  () => undefined,
-  () => 'there is no npm here',
-)
 const ifNpm = noNpm === undefined ? test : test.skip
 
 ifNpm(`npm installs from it: ranges, scopes, commands${noNpm === undefined ? '' : ` (${noNpm})`}`, async (t) => {
@@ -74,18 +70,13 @@ ifNpm(`npm installs from it: ranges, scopes, commands${noNpm === undefined ? '' 
 
   const registry = await serve(t, folder)
   const project = join(root, 'project')
-  await mkdir(project)
-  await writeFile(join(project, 'package.json'), '{"name":"project","version":"1.0.0"}')
-  const env = { PATH: process.env.PATH ?? '', HOME: root, npm_config_cache: join(root, 'cache') }
-  await runCommand(['npm', 'install', '--no-audit', '--no-fund', '--registry', registry, 'village'], {
-    cwd: project,
-    env,
-  })
-  const installed = JSON.parse(await readFile(join(project, 'node_modules/@field/mill/package.json'), 'utf8'))
-  t.is(installed.version, '1.10.0')
+  const lock = await installFrom(registry, project, 'village')
+  t.is(lock.packages['node_modules/@field/mill']?.version, '1.10.0')
+  t.is(lock.packages['node_modules/village']?.integrity, packages[0]?.integrity)
+  t.is(lock.packages['node_modules/village']?.resolved, `${registry}village/-/village-1.0.0.tgz`)
   t.deepEqual(await readdir(join(project, 'node_modules/.bin')), ['village'])
-  const lock = JSON.parse(await readFile(join(project, 'package-lock.json'), 'utf8'))
-  t.is(lock.packages['node_modules/village'].integrity, packages[0]?.integrity)
+  const text = await readFile(join(project, 'node_modules/@field/mill/index.js'), 'utf8')
+  t.is(text, "module.exports = '@field/mill 1.10.0'\n")
 })
 
 test('a tarball without a package.json is named', async (t) => {
