@@ -10,7 +10,7 @@ import { recoveryChecks } from './built-in.ts'
 import { readStageFiles, runChecks } from './checks.ts'
 import { diskSizeBytes } from './overlay.ts'
 import { type PowerCheck, parsePowerChecks, verifyKept, writeOnce } from './power-checks.ts'
-import type { CheckResult, TestReport } from './report.ts'
+import { type CheckResult, isFailure, type TestReport } from './report.ts'
 import { verifyImage } from './verify.ts'
 import { readWriteLog, replayWrites, survivingWrites, type WriteLogEntry } from './write-log.ts'
 
@@ -124,6 +124,7 @@ const bootAgain = async (
       if (accepted.length === 0) continue
       results.push({ ...check, ...(await verifyKept(guest, { check, accepted, signal })) })
     }
+    for (const { output } of results) for (const line of output.split('\n')) emit({ type: 'output', id: 'boot', line })
     return results.map(about)
   } catch (error) {
     if (!(error instanceof PibakeError) || error.code !== 'BOOT_FAILED') throw error
@@ -171,7 +172,10 @@ export const testPowerCuts = async (request: PowerCutRequest): Promise<TestRepor
     await truncate(disk, diskSizeBytes(size, 'virt'))
     await replayWrites({ log, disk, writes: survivingWrites(entries, count, () => random() < 0.5) })
     const name = `cut-${index + 1}`
-    results.push(...(await bootAgain(request, { disk, name, title, recording, cutBytes: endOf(last) })))
+    const found = await bootAgain(request, { disk, name, title, recording, cutBytes: endOf(last) })
+    const failed = found.filter(isFailure).map((result) => result.title)
+    for (const message of failed) emit({ type: 'notice', level: 'warn', message: `Not so: ${message}.` })
+    results.push(...found)
   }
   return { image, board: 'virt', bootMs: recording.bootMs, checks: results }
 }
