@@ -16,7 +16,7 @@ import { renderPage, renderPlot, renderText } from './report.ts'
 import type { Row, Say } from './result.ts'
 import { benchTwins } from './twins.ts'
 
-const parts = ['bake', 'image', 'boot', 'twins'] as const
+const parts = ['bake', 'community', 'image', 'boot', 'twins'] as const
 type Part = (typeof parts)[number]
 
 const fixedSet = join(import.meta.dirname, 'twins.yaml')
@@ -69,6 +69,7 @@ const bench = async (chosen: ReadonlySet<Part>, signal: AbortSignal): Promise<vo
   for (const line of machineLines(machine)) say(line)
   // The last thing that wants a network.
   if (chosen.has('twins')) await runCommand([join(home, 'pibake'), 'fetch', '--profile', fixedSet])
+  if (chosen.has('community')) await runCommand([join(home, 'pibake'), 'fetch', '--profile', 'community'])
   const checkout = await makeCheckout()
   await using stack = new AsyncDisposableStack()
   stack.defer(() => checkout.remove())
@@ -78,13 +79,18 @@ const bench = async (chosen: ReadonlySet<Part>, signal: AbortSignal): Promise<vo
   const rows: Row[] = []
 
   say('\nWhole bake of pub')
-  const whole = await benchWholeBake(checkout, steps.length, say)
+  const whole = await benchWholeBake(checkout, { profile: 'pub', steps: steps.length, limitMs: 180_000 }, say)
   const image = join(checkout.project.images, 'pub.img')
   if (chosen.has('bake')) {
     rows.push(...whole)
     say('\nAgain, and after an edit')
     rows.push(...(await benchNothingChanged(checkout)))
     rows.push(...(await benchEdit(checkout, lock.steps.at(-1)?.name ?? '')))
+  }
+  if (chosen.has('community')) {
+    say('\nWhole bake of community')
+    const plan = await planBake(checkout.project, 'community', async () => '')
+    rows.push(...(await benchWholeBake(checkout, { profile: 'community', steps: plan.steps.length }, say)))
   }
   if (chosen.has('image')) {
     say('\nImage step')

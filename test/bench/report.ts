@@ -79,11 +79,11 @@ ${machineLines(machine)
 
 \`\`\`
 sudo npm run bench                    # all, about 15 minutes on two cores
-sudo npm run bench -- --only twins    # some: twins, bake, image, boot
+sudo npm run bench -- --only twins    # some: twins, bake, community, image, boot
 \`\`\`
 
-It needs what \`pibake fetch --profile pub\` brings and leaves nothing behind but \`docs/bench.md\`, \`docs/bench.json\` and
-\`docs/bench.svg\`. With \`--only\` nothing is written. Close everything else that uses the processor or the disk.
+It needs what \`pibake fetch\` brings for \`pub\` and \`community\`, and leaves nothing behind but \`docs/bench.md\`,
+\`docs/bench.json\` and \`docs/bench.svg\`. With \`--only\` nothing is written. Close everything else that uses the processor or the disk.
 `
 
 const escapeXml = (text: string): string => text.replace(/[&<>]/g, (sign) => `&#${sign.charCodeAt(0)};`)
