@@ -5,7 +5,7 @@ import { derive } from '../cache/derived.ts'
 import { hashJson } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
 import { readControl } from '../deb/archive.ts'
-import { extractMember } from '../deb/member.ts'
+import { extractAll, extractMember } from '../deb/member.ts'
 import { extractNpmTree, npmTreeFormat } from '../deb/npm-extract.ts'
 import type { Tree } from '../deb/pack-tar.ts'
 import { buildStagePackage } from '../deb/package.ts'
@@ -45,12 +45,23 @@ const openArtifacts = async (
   folder: string,
 ): Promise<ArtifactFile[]> => {
   const files: ArtifactFile[] = []
-  for (const { name, path, mode, member } of stage.artifacts) {
+  for (const { name, path, mode, member, unpack } of stage.artifacts) {
     const locked = lock.artifacts[stage.name]?.find((artifact) => artifact.name === name)
     if (!locked) throw new Error(`the lock has no artifact ${name}`)
     await blobs.verifyBlobs([{ ...locked, label: name }], { signal })
     const blob = blobs.blobPath(locked.sha256)
     const destination = join(folder, `artifact-${name}`)
+    if (unpack) {
+      const unpacked = await extractAll(blob, { label: `${stage.name}: ${name}`, destination })
+      for (const { path: inside, executable } of unpacked) {
+        files.push({
+          path: `${path}/${inside}`,
+          mode: executable ? 0o755 : 0o644,
+          sourceFile: join(destination, inside),
+        })
+      }
+      continue
+    }
     if (member !== undefined) await extractMember(blob, { label: `${stage.name}: ${name}`, member, destination })
     files.push({ path, mode, sourceFile: member === undefined ? blob : destination })
   }

@@ -22,7 +22,13 @@ const readForTheirMeaning: ReadonlySet<string> = new Set([
  */
 const contentDigest = async (stage: Stage, lock: Lock): Promise<Sha256> => {
   const { summary, description, needs, packages, settings, checks, labChecks, portal } = stage
-  const artifacts = stage.artifacts.map(({ name, sha256, path, mode }) => [name, sha256, path, mode])
+  const artifacts = stage.artifacts.map(({ name, sha256, path, mode, unpack }) => [
+    name,
+    sha256,
+    path,
+    mode,
+    ...(unpack ? ['unpack'] : []),
+  ])
   return hashJson({
     says: hashBytes(
       JSON.stringify([summary, description, needs, packages, settings, checks, portal, artifacts, ...labChecks]),

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
@@ -77,6 +78,62 @@ const pick = async (archive: Buffer, label: string, member: string): Promise<Buf
   )
 }
 
+const notUnpacked = (label: string, cause: unknown): PibakeError =>
+  cause instanceof PibakeError && cause.code === 'CONFIG_INVALID'
+    ? cause
+    : new PibakeError('CONFIG_INVALID', `The artifact \`${label}\` cannot be unpacked.`, {
+        hint: 'Check the file: a download that was cut off has a checksum too.',
+        details: [cause instanceof Error ? cause.message : String(cause)],
+        cause,
+      })
+
+/** How much of the paths is a folder that all of them lie in, with its slash. */
+const commonFolder = (paths: readonly string[]): number => {
+  const first = paths[0]?.slice(0, paths[0].indexOf('/') + 1) ?? ''
+  return first !== '' && paths.every((path) => path.startsWith(first)) ? first.length : 0
+}
+
+/**
+ * Write the plain files of an archive (of the kinds of `extractMember`) below `destination`, without the folder that all
+ * of them lie in. Returns their paths below it. Throws `CONFIG_INVALID` for what is no archive, is damaged, holds no file, or
+ * one with a path that leads elsewhere.
+ */
+export const extractAll = async (
+  path: string,
+  options: { label: string; destination: string },
+): Promise<{ path: string; executable: boolean }[]> => {
+  const { label, destination } = options
+  const refuse = (reason: string, details: string[] = []) =>
+    new PibakeError('CONFIG_INVALID', `The artifact \`${label}\` ${reason}.`, {
+      hint: 'It has to be a tar archive, packed or not, or a .deb.',
+      details,
+    })
+  const { members } = await unpack(path)
+    .then((content) => {
+      if (!isTar(content)) throw refuse('is no archive')
+      return readMembers(content, () => true)
+    })
+    .catch((cause: unknown) => {
+      throw notUnpacked(label, cause)
+    })
+  const strays = members.filter((member) => member.path.split('/').includes('..'))
+  if (strays.length > 0)
+    throw refuse(
+      'holds files outside of itself',
+      strays.map((member) => member.path),
+    )
+  if (members.length === 0) throw refuse('holds no file')
+  const skip = commonFolder(members.map((member) => member.path))
+  const files: { path: string; executable: boolean }[] = []
+  for (const { path: full, executable, content } of members) {
+    const inside = full.slice(skip)
+    await mkdir(dirname(join(destination, inside)), { recursive: true })
+    await writeFile(join(destination, inside), content)
+    files.push({ path: inside, executable })
+  }
+  return files
+}
+
 /**
  * Write the file that `member` names to `destination`: out of a .deb (its data), a tar archive such as a .pkg.tar.zst,
  * packed by xz, Zstandard, gzip or not at all; or what is no archive as it is, unpacked. Throws `CONFIG_INVALID` when the archive
@@ -90,12 +147,7 @@ export const extractMember = async (
   const content = await unpack(path)
     .then((content) => (isTar(content) ? pick(content, label, member) : content))
     .catch((cause: unknown) => {
-      if (cause instanceof PibakeError && cause.code === 'CONFIG_INVALID') throw cause
-      throw new PibakeError('CONFIG_INVALID', `The artifact \`${label}\` cannot be unpacked.`, {
-        hint: 'Check the file: a download that was cut off has a checksum too.',
-        details: [cause instanceof Error ? cause.message : String(cause)],
-        cause,
-      })
+      throw notUnpacked(label, cause)
     })
   await writeFile(destination, content)
 }

@@ -141,11 +141,18 @@ const place = {
     .transform((text) => Number.parseInt(text, 8))
     .prefault('0644')
     .describe("Permissions in octal, in quotes: '0644' (the default) or '0755'."),
+  unpack: z
+    .boolean()
+    .optional()
+    .describe('Whether it is an archive, whose files land below the path without the folder that all of them lie in.'),
 }
 
 const artifact = z
   .strictObject({ name: artifactName, ...origin, ...place })
   .refine(hasOrigin, { error: 'an artifact needs a `url` or a `file`' })
+  .refine(({ member, unpack }) => !(unpack && member !== undefined), {
+    error: 'an artifact is one `member` of an archive, or all that it holds (`unpack`), not both',
+  })
   .describe('One file made by others, pinned by its SHA-256.')
 
 const slot = z

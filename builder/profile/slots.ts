@@ -12,13 +12,14 @@ const givenFor = (chain: readonly LoadedProfile[], stage: Stage, slot: Slot) =>
 
 /**
  * The stage with an artifact for each slot that a profile fills. Of an archive the file that is named as the slot's path
- * is taken, unless the profile names another member.
+ * is taken, unless the profile names another member; or all that it holds, when the slot unpacks it.
  */
 export const fillSlots = (chain: readonly LoadedProfile[], stage: Stage): Stage => {
-  const filled = stage.slots.flatMap((slot) => {
+  const filled = stage.slots.flatMap((slot): Stage['artifacts'] => {
     const given = givenFor(chain, stage, slot)
     if (given === undefined) return []
-    const { name, path, mode } = slot
+    const { name, path, mode, unpack } = slot
+    if (unpack) return [{ name, path, mode, unpack, ...given }]
     return [{ name, path, mode, ...given, member: given.member ?? basename(path) }]
   })
   return filled.length === 0 ? stage : { ...stage, artifacts: [...stage.artifacts, ...filled] }
@@ -38,10 +39,14 @@ export const checkGiven = (
       return [issueAt(source, ['artifacts', stageName], message, 'key')]
     }
     const slots = stage.slots.map(({ name }) => name)
-    return Object.keys(given)
-      .filter((name) => !slots.includes(name))
-      .map((name) => {
+    return Object.entries(given).flatMap(([name, { member }]) => {
+      const slot = stage.slots.find((candidate) => candidate.name === name)
+      if (slot === undefined) {
         const message = `the stage \`${stageName}\` has no slot \`${name}\`${suggestion(name, slots)}`
-        return issueAt(source, ['artifacts', stageName, name], message, 'key')
-      })
+        return [issueAt(source, ['artifacts', stageName, name], message, 'key')]
+      }
+      if (!slot.unpack || member === undefined) return []
+      const message = `the slot \`${name}\` takes all that the archive holds, so there is no \`member\` to name`
+      return [issueAt(source, ['artifacts', stageName, name, 'member'], message, 'key')]
+    })
   })

@@ -4,7 +4,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import { PibakeError } from '../../builder/core/error.ts'
 import { writeAr } from '../../builder/deb/ar.ts'
-import { extractMember } from '../../builder/deb/member.ts'
+import { extractAll, extractMember } from '../../builder/deb/member.ts'
 import { packTar, type TreeEntry } from '../../builder/deb/pack-tar.ts'
 import { temporaryFolder } from '../profile/_project.ts'
 
@@ -63,6 +63,47 @@ const forms: Record<string, (t: ExecutionContext) => Promise<Buffer>> = {
 for (const [name, make] of Object.entries(forms)) {
   test(`out of ${name}: the program, not what is merely called so`, async (t) => {
     t.is(await extract(t, await make(t)), program.toString('latin1'))
+  })
+}
+
+const extractedFrom = async (t: ExecutionContext, bytes: Buffer) => {
+  const folder = await temporaryFolder(t)
+  const path = join(folder, 'blob')
+  const destination = join(folder, 'all')
+  await writeFile(path, bytes)
+  const files = await extractAll(path, { label: 'web: client', destination })
+  return Promise.all(
+    files.map(async (file) => [file.path, file.executable, await readFile(join(destination, file.path), 'latin1')]),
+  )
+}
+
+test('all of an archive, without the folder that all of it lies in', async (t) => {
+  const release = new Map<string, TreeEntry>([
+    ['client-v1/index.html', entry('page')],
+    ['client-v1/bin/run', entry('run', 0o755)],
+    ['client-v1/current', { kind: 'link', target: 'index.html' }],
+  ])
+  const files = [
+    ['bin/run', true, 'run'],
+    ['index.html', false, 'page'],
+  ]
+  t.deepEqual(await extractedFrom(t, gzipSync(await tarOf(release))), files)
+  const flat = new Map([...release].map(([path, file]) => [path.slice('client-v1/'.length), file]))
+  t.deepEqual(await extractedFrom(t, await tarOf(flat)), files)
+})
+
+const notUnpacked: Record<string, () => Promise<Buffer>> = {
+  'is no archive': async () => program,
+  'cannot be unpacked': async () => gzipSync(await tarOf(content)).subarray(0, 100),
+  'holds no file': () => tarOf(new Map()),
+  'holds files outside of itself': () => tarOf(new Map([['a/../../b', entry('stray')]])),
+}
+
+for (const [reason, make] of Object.entries(notUnpacked)) {
+  test(`what ${reason} is refused`, async (t) => {
+    const error = await t.throwsAsync(extractedFrom(t, await make()), { instanceOf: PibakeError })
+    t.is(error?.code, 'CONFIG_INVALID')
+    t.true(error?.message.includes(reason), error?.message)
   })
 }
 

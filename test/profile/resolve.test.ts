@@ -121,6 +121,28 @@ test('a profile fills slots of its stages; the nearest has the last word', async
   t.deepEqual(await artifactsOf('child'), [{ ...common, file: 't.tar.gz', sha256: near, member: 'bin/tool2' }])
 })
 
+test('a slot that unpacks takes all that an archive holds', async (t) => {
+  const project = await makeProject(t, {
+    'stages/x/stage.yaml': stageYaml('x', 'slots: [{name: app, description: An app, path: /srv/app, unpack: true}]'),
+    'stages/profiles/whole.yaml': profileYaml(
+      'whole',
+      'stages: [x]',
+      `artifacts: {x: {app: {file: a.tar.gz, sha256: ${'a'.repeat(64)}}}}`,
+    ),
+    'stages/profiles/part.yaml': profileYaml(
+      'part',
+      'stages: [x]',
+      `artifacts: {x: {app: {file: a.tar.gz, sha256: ${'a'.repeat(64)}, member: x}}}`,
+    ),
+  })
+  t.deepEqual((await resolveProfile(project, 'whole')).stages[0]?.stage.artifacts, [
+    { name: 'app', path: '/srv/app', mode: 0o644, unpack: true, file: 'a.tar.gz', sha256: 'a'.repeat(64) },
+  ])
+  const error = await t.throwsAsync(resolveProfile(project, 'part'), { instanceOf: PibakeError })
+  t.is(error?.code, 'CONFIG_INVALID')
+  t.true(error?.details.some((line) => line.includes('no `member` to name')))
+})
+
 test('a profile that does not exist is an unknown name, with a suggestion and the list', async (t) => {
   const project = await makeProject(t, {
     'stages/profiles/pub.yaml': profileYaml('pub'),
