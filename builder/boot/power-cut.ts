@@ -122,9 +122,10 @@ const bootAgain = async (
       const kept = recording.kept.filter((item) => item.check === check && item.logBytes <= cutBytes)
       const accepted = kept.map(({ token }) => token)
       if (accepted.length === 0) continue
-      results.push({ ...check, ...(await verifyKept(guest, { check, accepted, signal })) })
+      const verdict = await verifyKept(guest, { check, accepted, signal })
+      for (const line of verdict.output.split('\n')) emit({ type: 'output', id: 'boot', line })
+      results.push({ ...check, ...verdict })
     }
-    for (const { output } of results) for (const line of output.split('\n')) emit({ type: 'output', id: 'boot', line })
     return results.map(about)
   } catch (error) {
     if (!(error instanceof PibakeError) || error.code !== 'BOOT_FAILED') throw error
