@@ -1,8 +1,11 @@
 'use strict'
 const { promisify } = require('node:util')
+const fs = require('node:fs')
 const { chooseAddress } = require('./addresses.cjs')
 const { dataFolder, readIdentity, readSettings } = require('./config.cjs')
+const { renderBackup } = require('./backup.cjs')
 const { collect, connect, networkAddress, socketAddress } = require('./connect.cjs')
+const { readToken, renewToken } = require('./token.cjs')
 
 const HELP = `Usage:
   pibake-ssb whoami                  print the identity of this pub
@@ -12,6 +15,10 @@ const HELP = `Usage:
   pibake-ssb publish TEXT            publish a post in the pub's own feed, print its id
   pibake-ssb log [COUNT]             print the newest COUNT messages (20), one JSON object a line
   pibake-ssb status [--json]         who and where the pub is, and what it holds
+  pibake-ssb token [--new]           print the token for the page of invites, or make another
+  pibake-ssb backup FILE             write the identity of this pub into a new file, or to - (standard output)
+  pibake-ssb restore FILE            give this node, whose pub has said nothing yet, the identity of a backup
+  pibake-ssb restore --finish        publish although not all messages of a restored identity have come back
 Run it as root or as the user ssb.
 `
 
@@ -46,9 +53,38 @@ const commands = {
 
   async status(client, [format, ...words]) {
     takeNoMore(format === '--json' ? words : [format, ...words])
-    const status = await promisify(client.pub.status)()
+    const status = { ...(await promisify(client.pub.status)()), restoring: await promisify(client.hold.status)() }
     return format === '--json' ? JSON.stringify(status) : describe(status)
   },
+
+  async backup(client, [file, ...words]) {
+    takeNoMore(words)
+    if (file === undefined) throw new UsageError('`backup` needs the name of a file')
+    const keys = readIdentity(dataFolder(process.env))
+    const { name, ownMessages } = await promisify(client.pub.status)()
+    const restoring = await promisify(client.hold.status)()
+    const text = renderBackup({ keys, name, sequence: Math.max(ownMessages, restoring?.sequence ?? 0) })
+    if (file === '-') return text.trimEnd()
+    fs.writeFileSync(file, text, { flag: 'wx', mode: 0o600, flush: true })
+    return `${file} holds the identity ${keys.id}: keep it secret, and away from this node`
+  },
+
+  async restore(client, [finish, ...words]) {
+    takeNoMore(words)
+    if (finish !== '--finish') throw new UsageError('`restore` needs the name of a file, or `--finish`')
+    const finished = await promisify(client.hold.finish)()
+    return finished ? 'the restored identity publishes again' : 'nothing is being restored'
+  },
+}
+
+/** For the page of invites; works while the pub rests, too. */
+function token([option, ...words]) {
+  takeNoMore(words)
+  if (option !== undefined && option !== '--new') throw new UsageError(`\`${option}\` is not understood here`)
+  const folder = dataFolder(process.env)
+  const known = option === '--new' ? renewToken(folder) : readToken(folder)
+  if (known === undefined) throw new Error('There is no token yet: it is made when the pub starts for the first time')
+  return known
 }
 
 /** Accepting makes the two follow each other, but ssb-conn calls only whom it remembers. */
@@ -71,7 +107,10 @@ function describe(status) {
     `invite address  ${status.inviteAddress ?? 'none yet'}`,
     `addresses       ${status.addresses.join(' ') || 'none yet'}`,
     `connected       ${status.connected.join(' ') || 'nobody'}`,
-    `holds           ${status.messages} messages of ${status.feeds} feeds`,
+    `holds           ${status.messages} messages of ${status.feeds} feeds, ${status.ownMessages} of its own`,
+    ...(status.restoring === null
+      ? []
+      : [`restoring       ${status.restoring.own} of ${status.restoring.sequence} messages are back; publishes nothing yet`]),
   ].join('\n')
 }
 
@@ -112,6 +151,7 @@ async function openPub() {
 
 async function main([name, ...words]) {
   if (name === 'help' || name === '--help' || name === '-h') return HELP.trimEnd()
+  if (name === 'token') return token(words)
   const command = Object.hasOwn(commands, name ?? '') ? commands[name] : undefined
   if (command === undefined)
     throw new UsageError(name === undefined ? 'Say what to do' : `\`${name}\` is not a command`)

@@ -10,6 +10,8 @@ const { load } = require('./tree.cjs')
  */
 function readSettings(env) {
   return {
+    blobMaxBytes: readWhole('BLOB_MAX_MB', env.BLOB_MAX_MB ?? '5', 1, 1000) * 1024 * 1024,
+    blobStoreBytes: readWhole('BLOB_STORE_MB', env.BLOB_STORE_MB ?? '2000', 0, 10_000_000) * 1024 * 1024,
     externalAddress: env.EXTERNAL_ADDRESS ?? '',
     hops: readWhole('HOPS', env.HOPS ?? '2', 1, 10),
     lanDiscovery: env.LAN_DISCOVERY !== 'false',
@@ -37,12 +39,13 @@ function dataFolder(env) {
  * `allowPrivate` lets invites name LAN and mesh addresses.
  */
 function renderConfig(settings) {
-  const { externalAddress, hops, lanDiscovery, port } = settings
+  const { blobMaxBytes, externalAddress, hops, lanDiscovery, port } = settings
   const net = { scope: ['device', 'local', 'private', 'public'], port, transform: 'shs' }
   if (externalAddress !== '') net.external = externalAddress
   return {
     port,
     allowPrivate: true,
+    blobs: { max: blobMaxBytes },
     friends: { hops },
     gossip: { local: lanDiscovery },
     timers: { handshake: 30_000 },

@@ -9,6 +9,8 @@ const MANIFEST = {
   invite: { create: 'async', accept: 'async' },
   conn: { remember: 'sync', connect: 'async' },
   friends: { isFollowing: 'async' },
+  blobs: { add: 'sink', get: 'source', has: 'async', rm: 'async' },
+  hold: { finish: 'async', status: 'async' },
   pub: { status: 'async', announce: 'async' },
 }
 

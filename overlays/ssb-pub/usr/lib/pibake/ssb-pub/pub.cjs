@@ -22,7 +22,7 @@ exports.createPlugin = (settings) => ({
       publish(content, (error, message) => (error ? cb(error) : ssb.db.getLog().onDrain(() => cb(null, message)))),
     )
 
-    /** {id, name, port, inviteAddress, addresses, connected, messages, feeds} */
+    /** {id, name, port, inviteAddress, addresses, connected, messages, feeds, ownMessages} */
     function status(cb) {
       ssb.ebt.clock({ format: 'classic' }, (error, clock) => {
         if (error) return cb(error)
@@ -38,6 +38,7 @@ exports.createPlugin = (settings) => ({
             .map(([id]) => id),
           messages: sequences.reduce((sum, sequence) => sum + sequence, 0),
           feeds: sequences.length,
+          ownMessages: clock[ssb.id] ?? 0,
         })
       })
     }
