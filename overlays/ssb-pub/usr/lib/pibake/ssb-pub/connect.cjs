@@ -11,6 +11,7 @@ const MANIFEST = {
   friends: { isFollowing: 'async' },
   blobs: { add: 'sink', get: 'source', has: 'async', rm: 'async' },
   hold: { finish: 'async', status: 'async' },
+  reader: { get: 'async', links: 'source', messages: 'source' },
   pub: { status: 'async', announce: 'async' },
 }
 

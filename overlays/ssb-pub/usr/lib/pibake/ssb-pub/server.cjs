@@ -40,6 +40,7 @@ stack
   .use(load('ssb-conn'))
   .use(load('ssb-invite'))
   .use(createPlugin(settings))
+  .use(require('./reader.cjs').plugin)
   .use(createBlobLimit(settings))
   .use(createHold(folder, quietMs))
 
