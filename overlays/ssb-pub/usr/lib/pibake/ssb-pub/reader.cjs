@@ -3,7 +3,15 @@ const { load } = require('./tree.cjs')
 
 /** The index for each kind of link; others are found by the types of message that carry them. */
 const indexed = { about: 'about', branch: 'hasBranch', contact: 'contact', fork: 'hasFork', root: 'hasRoot', vote: 'votesFor' }
-const carriers = { repo: ['git-update'], project: ['issue', 'pull-request'], issue: ['issue-edit'], issues: ['git-update'] }
+const carriers = {
+  about: ['about'],
+  contact: ['contact'],
+  issue: ['issue-edit'],
+  issues: ['git-update', 'issue-edit'],
+  project: ['issue', 'pull-request'],
+  repo: ['git-update'],
+  vote: ['vote'],
+}
 
 /** Where a part of a message points to: an id, {link: id}, or a list of them. */
 function destinationsOf(part) {
@@ -51,22 +59,28 @@ exports.plugin = {
         }),
       )
 
-    /** {key, value, rel, dest} of messages that point to `dest`: by `rel`, or in any of the ways that are indexed. */
+    const ofTypes = (rel) => (Object.hasOwn(carriers, rel) ? carriers[rel].map((kind) => type(kind)) : [])
+
+    const pointingTo = (rel, dest) => {
+      if (rel === 'mentions') return [mentions(dest)]
+      return Object.hasOwn(indexed, rel) ? [operators[indexed[rel]](dest)] : ofTypes(rel)
+    }
+
+    /** {key, value, source, rel, dest} of messages with links: `rel` is the kind of link and `dest` where to; one may be left out. */
     const links = ({ dest, rel, limit, reverse } = {}) => {
-      if (typeof dest !== 'string') return pull.error(new Error('links: a `dest` is needed'))
-      const rels = rel === undefined ? Object.keys(indexed) : [rel]
-      const conditions = rels.flatMap((name) => {
-        if (Object.hasOwn(indexed, name)) return [operators[indexed[name]](dest)]
-        if (name === 'mentions') return [mentions(dest)]
-        return Object.hasOwn(carriers, name) ? carriers[name].map((kind) => type(kind)) : []
-      })
-      if (rel === undefined) conditions.push(mentions(dest))
+      const rels = rel === undefined ? [...Object.keys(indexed), 'mentions'] : [rel]
+      const conditions = dest === undefined ? ofTypes(rel) : rels.flatMap((name) => pointingTo(name, dest))
       if (conditions.length === 0) return pull.empty()
       return pull(
         read(conditions.length === 1 ? conditions[0] : or(...conditions), { reverse }),
-        pull.filter((message) => rel === undefined || isLinked(message, rel, dest)),
+        pull.map((message) => ({
+          ...message,
+          source: message.value.author,
+          rel,
+          dest: dest ?? destinationsOf(message.value.content[rel])[0],
+        })),
+        pull.filter((link) => rel === undefined || (link.dest !== undefined && isLinked(link, rel, link.dest))),
         limit >= 0 ? pull.take(limit) : pull.through(),
-        pull.map((message) => ({ ...message, source: message.value.author, rel, dest })),
       )
     }
 
