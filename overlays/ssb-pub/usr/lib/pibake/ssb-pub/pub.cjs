@@ -1,4 +1,5 @@
 'use strict'
+const { promisify } = require('node:util')
 const { chooseAddress, listAddresses } = require('./addresses.cjs')
 const { networkAddress } = require('./connect.cjs')
 
@@ -17,10 +18,15 @@ exports.createPlugin = (settings) => ({
       )
     })
 
-    // ssb-db2 answers before the log is on the disk. A message that is lost after others have it would fork the feed.
-    ssb.publish.hook((publish, [content, cb]) =>
-      publish(content, (error, message) => (error ? cb(error) : ssb.db.getLog().onDrain(() => cb(null, message)))),
-    )
+    // ssb-db2 answers before the log is on the disk. A message that is lost after others have it would fork the feed. Whatever
+    // publishes comes through here; it is no function of a plugin that could be hooked.
+    const create = ssb.db.create
+    ssb.db.create = (options, cb) => {
+      if (cb === undefined) return promisify(ssb.db.create)(options)
+      create.call(ssb.db, options, (error, message) =>
+        error ? cb(error) : ssb.db.getLog().onDrain(() => cb(null, message)),
+      )
+    }
 
     /** {id, name, port, inviteAddress, addresses, connected, messages, feeds, ownMessages} */
     function status(cb) {
