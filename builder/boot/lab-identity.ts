@@ -7,16 +7,16 @@ import type { CheckResult } from './report.ts'
  * secrets or certificates by their name, or private keys by what they hold.
  */
 const identityScript = `
+owned=$(mktemp)
+cat /var/lib/dpkg/info/*.list | sort -u >"$owned"
 names='machine-id *key* *secret* *seed* *token* *.pem *.crt *.pub *.p12'
 set -f
 tests=
 for name in $names; do tests="$tests -o -name $name"; done
-owned=$(mktemp)
-cat /var/lib/dpkg/info/*.list | sort -u >"$owned"
 places='/etc /var/lib /boot/firmware'
 { find $places -xdev -type f -size +0 \\( -false $tests \\)
-  find $places -xdev -type f -size +0 -size -64k -exec grep -lIE 'PRIVATE KEY|[Pp]rivate_?[Kk]ey|"private"' {} +
-} | grep -vE '^/(etc/ssl/certs|var/lib/dpkg|var/lib/apt|var/lib/systemd/catalog)/' | sort -u | comm -23 - "$owned" |
+  find $places -xdev -type f -size +0 -size -64k -exec grep -lIE 'PRIVATE KEY|[Pp]rivate_?[Kk]ey|"private": *"' {} +
+} | grep -vE '^/(etc/ssl/certs|var/lib/dpkg|var/lib/apt|var/lib/systemd/(catalog|deb-systemd-[a-z-]+))/' | sort -u | comm -23 - "$owned" |
   while IFS= read -r file; do sha256sum "$file"; done
 rm -f "$owned"`
 
