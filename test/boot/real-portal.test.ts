@@ -83,6 +83,17 @@ if (missing !== undefined || chromium === undefined) {
       t.is((await fetch(link)).status, 200, link)
     }
 
+    // The page for invites refuses who does not know the token.
+    const form = await (await browser.newContext({ locale: 'pt', bypassCSP: true })).newPage()
+    await form.goto(`${url}ssb/`)
+    t.is(await form.locator('html').getAttribute('lang'), 'pt')
+    t.deepEqual(await findBarriers(form), [])
+    await form.fill('#token', 'nobody-knows-this-one')
+    await form.locator('button').click()
+    t.is(await form.getByRole('alert').textContent(), 'Essa não é a chave.')
+    t.is(form.url(), `${url}ssb/`)
+    t.deepEqual(await findBarriers(form), [])
+
     const folder = process.env.PIBAKE_SCREENSHOTS
     if (folder === undefined) return
     // The pictures of the documentation: small ones, of the top of the page.
