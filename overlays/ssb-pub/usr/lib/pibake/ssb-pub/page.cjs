@@ -126,7 +126,9 @@ function document(language, say, body) {
 <div class="name"><h1>${say.title}</h1></div>
 </header>
 <main>
-${body}</main>
+<section>
+${body}</section>
+</main>
 </body>
 </html>
 `

@@ -49,7 +49,9 @@ exports.createIndex = (pub, base, pull) => (request, response) => {
 <div class="name"><h1>${say.title}</h1></div>
 </header>
 <main>
+<section>
 ${items.length === 0 ? `<p>${say.none}</p>` : `<ul class="posts">\n${items.join('\n')}\n</ul>`}
+</section>
 </main>
 <footer><p><a href="${base}source/">${say.source}</a></p></footer>
 </body>
