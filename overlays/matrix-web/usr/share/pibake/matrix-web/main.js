@@ -29,6 +29,12 @@ if (!hasWorker) {
 }
 await platform.init()
 const navigation = createNavigation()
+// The form for a new room goes to that room without waiting for it, so to none; the room is in the list when it is made.
+const push = navigation.push.bind(navigation)
+navigation.push = (type, ...value) => {
+  if (type === 'room' && value.length > 0 && value[0] === undefined) navigation.applyPath(navigation.path.until('session'))
+  else push(type, ...value)
+}
 platform.setNavigation(navigation)
 const urlRouter = createRouter({ navigation, history: platform.history })
 urlRouter.attach()
