@@ -1,5 +1,12 @@
 // The whole of Hydrogen, as its own src/platform/web/main.js starts it.
-import { createNavigation, createRouter, FeatureSet, Platform, RootViewModel } from 'hydrogen-view-sdk'
+import {
+  createNavigation,
+  createRouter,
+  FeatureSet,
+  Platform,
+  RootViewModel,
+  viewClassForTile,
+} from 'hydrogen-view-sdk'
 
 const at = (path) => new URL(`lib/${path}`, document.baseURI).href
 const assets = 'hydrogen-view-sdk/asset-build/assets'
@@ -38,6 +45,9 @@ navigation.push = (type, ...value) => {
 platform.setNavigation(navigation)
 const urlRouter = createRouter({ navigation, history: platform.history })
 urlRouter.attach()
+// Hydrogen puts days as headings into the list of messages, which readers of the screen then take for no list.
+viewClassForTile({ shape: 'date-header' }).prototype.render = (t, day) =>
+  t.li({ className: 'DateHeader' }, t.time({ dateTime: day.machineReadableDate }, day.relativeDate))
 const features = await FeatureSet.load(platform.settingsStorage)
 const root = new RootViewModel({ platform, urlRouter, navigation, features })
 await root.load()
