@@ -8,6 +8,8 @@ export interface WebTools {
   chromium: string
   nginx: string
   qrencode: string
+  /** Puts certificates into the store that Chromium reads. */
+  certutil: string
   /** Folder of libraries that qrencode needs. */
   libraries: string
 }
@@ -38,6 +40,15 @@ export const findWebTools = async (): Promise<WebTools | string> => {
   if (chromium === undefined) return 'this machine has no Chromium; `test/run full` installs it with apt'
   const nginx = await findProgram(['nginx'], [join(tree, 'usr/sbin')])
   const qrencode = await findProgram(['qrencode'], [join(tree, 'usr/bin')])
-  if (nginx === undefined || qrencode === undefined) return '`test/run full` has not unpacked nginx and qrencode'
-  return { chromium, nginx, qrencode, libraries: join(tree, 'usr/lib', architectures[hostArchitecture()].triplet) }
+  const certutil = await findProgram(['certutil'], [...onPath, join(tree, 'usr/bin')])
+  if (nginx === undefined || qrencode === undefined || certutil === undefined) {
+    return '`test/run full` has not unpacked nginx, qrencode and certutil'
+  }
+  return {
+    chromium,
+    nginx,
+    qrencode,
+    certutil,
+    libraries: join(tree, 'usr/lib', architectures[hostArchitecture()].triplet),
+  }
 }
