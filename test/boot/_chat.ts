@@ -1,4 +1,4 @@
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 
 /** Somebody with an account on a homeserver. */
 export interface Person {
@@ -6,47 +6,55 @@ export interface Person {
   password: string
 }
 
-/** A room that the first makes and the second joins, by the interface for clients below `url`. */
-export const meet = async (browser: Browser, url: string, [host, guest]: [Person, Person], title: string) => {
-  const { request } = await browser.newContext({ ignoreHTTPSErrors: true })
-  const ask = async (path: string, data: object, token?: string): Promise<Record<string, string>> => {
-    const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` }
-    const answer = await request.post(`${url}_matrix/client/v3/${path}`, { data, headers, timeout: 120_000 })
-    if (!answer.ok()) throw new Error(`${path}: ${answer.status()} ${await answer.text()}`)
-    return answer.json()
-  }
-  const logIn = ({ name, password }: Person) =>
-    ask('login', { type: 'm.login.password', identifier: { type: 'm.id.user', user: name }, password })
-  const { access_token: hostToken } = await logIn(host)
-  const { access_token: guestToken, user_id: invited } = await logIn(guest)
-  const { room_id: room = '' } = await ask('createRoom', { name: title, invite: [invited] }, hostToken)
-  await ask(`join/${encodeURIComponent(room)}`, {}, guestToken)
+/** Log in on the page for that, and wait for the list of rooms. */
+export const logIn = async (page: Page, { name, password }: Person): Promise<void> => {
+  await page.getByLabel('Username').fill(name)
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Log In' }).click()
+  await page.getByRole('navigation', { name: 'Rooms' }).waitFor()
 }
 
-/**
- * Open the chat in a browser of its own, log in, and go to the room of that title. Origins of everything that the page asks
- * for are added to `asked`.
- */
-export const enterRoom = async (
-  browser: Browser,
-  options: { url: string; who: Person; title: string; asked: Set<string> },
-): Promise<Page> => {
-  const { url, who, title, asked } = options
-  const page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage()
-  page.on('request', (request) => asked.add(new URL(request.url()).origin))
-  page.setDefaultTimeout(180_000)
-  await page.goto(`${url}chat/`)
-  await page.locator('#username').fill(who.name)
-  await page.locator('#password').fill(who.password)
-  await page.getByRole('button', { name: 'Log In' }).click()
-  await page.locator('.RoomList li a', { hasText: title }).click()
-  return page
+const composer = (page: Page) => page.locator('.MessageComposer_input textarea')
+
+/** Open a room of the list. */
+const openRoom = (page: Page, title: string): Promise<void> =>
+  page.getByRole('navigation', { name: 'Rooms' }).getByRole('link', { name: title }).click()
+
+/** Make a room as the form suggests it: private, encrypted. */
+export const makeRoom = async (page: Page, title: string): Promise<void> => {
+  await page.locator('.utilities').getByRole('button', { name: 'Create room' }).click()
+  await page.getByRole('button', { name: 'Create Room', exact: true }).click()
+  await page.getByLabel('Room name').fill(title)
+  await page.locator('form').getByRole('button', { name: 'Create room' }).click()
+  await openRoom(page, title)
+  await composer(page).waitFor()
 }
+
+/** Ask somebody, by the full name, into the room that is open. */
+export const invite = async (page: Page, user: string): Promise<void> => {
+  await page.getByRole('button', { name: 'Room options' }).click()
+  await page.getByRole('button', { name: 'Room details' }).click()
+  await page.getByRole('button', { name: 'People' }).click()
+  await page.getByRole('button', { name: 'Invite to this room' }).click()
+  await page.getByLabel('User', { exact: true }).fill(user)
+  await page.getByRole('button', { name: 'Invite', exact: true }).click()
+}
+
+/** Join the room that one was asked into. */
+export const accept = async (page: Page, title: string): Promise<void> => {
+  await openRoom(page, title)
+  await page.getByRole('button', { name: 'Accept' }).click()
+  await composer(page).waitFor()
+}
+
+/** Wait for the room that is open to say something of itself, such as who joined. */
+export const learn = (page: Page, text: string): Promise<void> =>
+  page.locator('.AnnouncementView', { hasText: text }).waitFor()
 
 /** Say something in the room that is open. */
 export const say = async (page: Page, text: string): Promise<void> => {
-  await page.locator('.MessageComposer_input textarea').fill(text)
-  await page.locator('.MessageComposer_input textarea').press('Enter')
+  await composer(page).fill(text)
+  await composer(page).press('Enter')
 }
 
 /** Wait for something to be said in the room that is open. */

@@ -2,21 +2,39 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
+import { projectAt } from '../../builder/core/project.ts'
 import { runCommand } from '../../builder/host/command.ts'
+import { resolveProfile } from '../../builder/profile/resolve.ts'
 import { checkout } from '../support/tools.ts'
 
-/** Why images cannot be booted here, or undefined. */
-export const noImage: string | undefined =
-  process.getuid?.() === 0 || process.env.PIBAKE_IMAGE !== undefined
+/** The image that the environment names for a profile: PIBAKE_IMAGE for `pub`, PIBAKE_MATRIX_IMAGE for `matrix` … */
+const namedImage = (profile: string): string | undefined =>
+  process.env[profile === 'pub' ? 'PIBAKE_IMAGE' : `PIBAKE_${profile.toUpperCase()}_IMAGE`]
+
+/** Why images of that profile cannot be booted here, or undefined. */
+export const whyNoImage = (profile: string): string | undefined =>
+  process.getuid?.() === 0 || namedImage(profile) !== undefined
     ? undefined
     : 'baking the image to boot needs root; PIBAKE_IMAGE names one that is there'
 
-/** The image of `pub` of this checkout, baked now unless it is up to date; PIBAKE_IMAGE names another one. */
-export const bakedImage = async (): Promise<string> => {
-  if (process.env.PIBAKE_IMAGE !== undefined) return process.env.PIBAKE_IMAGE
+export const noImage: string | undefined = whyNoImage('pub')
+
+/** The image of a profile of this checkout, baked now unless it is up to date; the environment may name another one. */
+export const bakedImage = async (profile = 'pub'): Promise<string> => {
+  const named = namedImage(profile)
+  if (named !== undefined) return named
   const env = Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (value ? [[name, value]] : [])))
-  await runCommand([join(checkout, 'pibake'), '--profile', 'pub'], { env })
-  return join(checkout, 'images', 'pub.img')
+  await runCommand([join(checkout, 'pibake'), '--profile', profile], { env })
+  return join(checkout, 'images', `${profile}.img`)
+}
+
+/** The first of these profiles that has the stage. */
+export const profileWith = async (stage: string, profiles: readonly string[]): Promise<string> => {
+  for (const profile of profiles) {
+    const { stages } = await resolveProfile(projectAt(checkout), profile)
+    if (stages.some(({ stage: { name } }) => name === stage)) return profile
+  }
+  throw new Error(`no profile of ${profiles.join(', ')} has the stage ${stage}`)
 }
 
 /** Command lines of running processes that have `words` in them. */
