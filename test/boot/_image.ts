@@ -2,9 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import { projectAt } from '../../builder/core/project.ts'
 import { runCommand } from '../../builder/host/command.ts'
-import { resolveProfile } from '../../builder/profile/resolve.ts'
 import { checkout } from '../support/tools.ts'
 
 /** The image that the environment names for a profile: PIBAKE_IMAGE for `pub`, PIBAKE_MATRIX_IMAGE for `matrix` … */
@@ -26,15 +24,6 @@ export const bakedImage = async (profile = 'pub'): Promise<string> => {
   const env = Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (value ? [[name, value]] : [])))
   await runCommand([join(checkout, 'pibake'), '--profile', profile], { env })
   return join(checkout, 'images', `${profile}.img`)
-}
-
-/** The first of these profiles that has the stage. */
-export const profileWith = async (stage: string, profiles: readonly string[]): Promise<string> => {
-  for (const profile of profiles) {
-    const { stages } = await resolveProfile(projectAt(checkout), profile)
-    if (stages.some(({ stage: { name } }) => name === stage)) return profile
-  }
-  throw new Error(`no profile of ${profiles.join(', ')} has the stage ${stage}`)
 }
 
 /** Command lines of running processes that have `words` in them. */
