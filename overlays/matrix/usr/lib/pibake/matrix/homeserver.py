@@ -71,7 +71,7 @@ def wait_until_up(seconds, base=own, context=None):
 
 def register(name, password, admin=False):
     """Make an account by the secret that this machine shares with its homeserver. Returns the answer, with an access token."""
-    with open(f'{state}/registration', encoding='ascii') as file:
+    with open(f'{state}/registration-secret', encoding='ascii') as file:
         secret = file.read().strip()
     path = '/_synapse/admin/v1/register'
     nonce = request('GET', path)['nonce']
