@@ -13,6 +13,7 @@ async function main() {
   http.createServer = (serve) => {
     const server = createServer((request, response) => {
       response.setTimeout(30_000, () => response.destroy())
+      request.url = request.url.slice('/git'.length)
       serve(request, response)
     })
     // It knows TCP only; the web server asks it by a socket that nobody else reaches.

@@ -18,6 +18,7 @@ async function main() {
   http.createServer = (serve) =>
     createServer((request, response) => {
       response.setTimeout(30_000, () => response.destroy())
+      request.url = request.url.slice(base.length - 1)
       if (request.url === '/') return index(request, response)
       serve(request, response)
     })
