@@ -28,6 +28,8 @@ export const makeRoom = async (page: Page, title: string): Promise<void> => {
   await page.locator('form').getByRole('button', { name: 'Create room' }).click()
   await openRoom(page, title)
   await composer(page).waitFor()
+  // A room has no name until the homeserver has told it, and Hydrogen writes an error when its details are opened before.
+  await page.locator('.RoomHeader').getByRole('heading', { name: title }).waitFor()
 }
 
 /** Ask somebody, by the full name, into the room that is open. */
