@@ -113,6 +113,8 @@ export const converse = async (t: ExecutionContext, node: ChatNode, tools: WebTo
     const unexpected = complaints.filter((complaint) => !isExpected(complaint))
     t.deepEqual(unexpected, [...allowed], name)
   }
+  const edges = `[...document.querySelectorAll('.Timeline li > *')].map((e) => e.getBoundingClientRect().right)`
+  t.true(Math.max(...((await phone.page.evaluate(edges)) as number[])) <= 360, 'names of a mesh are long')
   // The name of a room is open, what is said in it is not.
   const seen = await run(
     'cat /var/lib/matrix-synapse/homeserver.db* | grep -aoE "The well|pump|Bring your cans" | sort -u',
