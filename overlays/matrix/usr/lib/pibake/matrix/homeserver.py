@@ -12,7 +12,7 @@ import urllib.parse
 import urllib.request
 
 state = '/var/lib/pibake/matrix'
-own = 'http://127.0.0.1:8008'
+own = 'http://127.0.0.1:8098'
 
 
 class Refused(Exception):
