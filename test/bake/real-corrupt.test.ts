@@ -22,7 +22,7 @@ const bake = (): Promise<JsonRun> => checkout.runJson(['--profile', 'small', '--
 test.before(async () => {
   if (!isRoot) return
   checkout = await makeCheckout()
-  await checkout.addProfile('small', ['stages: [ssh, ssb-pub]'])
+  await checkout.addProfile('small', ['stages: [ssh, portal, ssb-pub]'])
   const read = await readLock(lockPath(checkout.project.locks, 'small'))
   if (!read) throw new Error('no lock')
   lock = read

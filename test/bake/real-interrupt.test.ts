@@ -18,7 +18,7 @@ test.before(async (t) => {
   t.timeout(600_000)
   if (!isRoot) return
   checkout = await makeCheckout()
-  await checkout.addProfile('small', ['stages: [ssh, ssb-pub]'])
+  await checkout.addProfile('small', ['stages: [ssh, portal, ssb-pub]'])
   const run = await checkout.runJson(args)
   if (run.exitCode !== 0) throw new Error(run.stderr)
   undisturbed = run.data.sha256
