@@ -38,6 +38,9 @@ export const listStageNames = async (project: Project): Promise<string[]> => {
   return names.filter((_name, index) => present[index]).sort()
 }
 
+/** Lists of a stage whose items are called by a name that stands once in each. */
+const namedLists = ['checks', 'labChecks', 'powerChecks', 'artifacts', 'slots'] as const
+
 const repeatedNames = (source: Source, list: string, names: readonly string[]): Issue[] =>
   names.flatMap((name, index) =>
     names.indexOf(name) === index ? [] : [issueAt(source, [list, index], `\`${name}\` stands here a second time`)],
@@ -94,30 +97,12 @@ export const loadStage = async (
   const { npm, issues: npmIssues } = await findNpm(folder, file, source)
   const issues = [
     ...(file.name === name ? [] : [issueAt(source, ['name'], `expected \`${name}\`, the name of the stage's folder`)]),
-    ...repeatedNames(
-      source,
-      'checks',
-      file.checks.map((check) => check.name),
-    ),
-    ...repeatedNames(
-      source,
-      'labChecks',
-      file.labChecks.map((check) => check.name),
-    ),
-    ...repeatedNames(
-      source,
-      'powerChecks',
-      file.powerChecks.map((check) => check.name),
-    ),
-    ...repeatedNames(
-      source,
-      'artifacts',
-      file.artifacts.map((artifact) => artifact.name),
-    ),
-    ...repeatedNames(
-      source,
-      'slots',
-      file.slots.map((slot) => slot.name),
+    ...namedLists.flatMap((list) =>
+      repeatedNames(
+        source,
+        list,
+        file[list].map(({ name }) => name),
+      ),
     ),
     ...file.slots.flatMap(({ name: slot }, index) =>
       file.artifacts.some((artifact) => artifact.name === slot)
