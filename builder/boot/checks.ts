@@ -14,24 +14,29 @@ const stageOnImage = z.object({
     .default([]),
 })
 
-/** The checks that a stage's file under /usr/share/pibake/stages declares. Throws `IMAGE_INVALID` for anything else. */
-export const parseStageChecks = (json: string): GuestCheck[] => {
+/** Read a stage's file on the image; `what` of it the schema is for. Throws `IMAGE_INVALID` for anything else. */
+export const parseStageFile = <T>(schema: z.ZodType<T>, json: string, what: string): T => {
   try {
-    const { name: stage, checks } = stageOnImage.parse(JSON.parse(json))
-    return checks.map(({ name, title, path, timeoutSeconds }) => ({
-      stage,
-      name,
-      title,
-      script: `exec ${quoteWord(path)}`,
-      timeoutMs: timeoutSeconds * 1000,
-    }))
+    return schema.parse(JSON.parse(json))
   } catch (cause) {
-    throw new PibakeError('IMAGE_INVALID', 'A stage on the image declares its checks in a way pibake cannot read.', {
+    throw new PibakeError('IMAGE_INVALID', `A stage on the image declares ${what} in a way pibake cannot read.`, {
       hint: 'Bake the image with this version of pibake.',
       details: json.split('\n').slice(0, 20),
       cause,
     })
   }
+}
+
+/** The checks that a stage's file under /usr/share/pibake/stages declares. Throws `IMAGE_INVALID` for anything else. */
+export const parseStageChecks = (json: string): GuestCheck[] => {
+  const { name: stage, checks } = parseStageFile(stageOnImage, json, 'its checks')
+  return checks.map(({ name, title, path, timeoutSeconds }) => ({
+    stage,
+    name,
+    title,
+    script: `exec ${quoteWord(path)}`,
+    timeoutMs: timeoutSeconds * 1000,
+  }))
 }
 
 /** What the guest answers about itself; half an answer is none, so a time-out is thrown as `BOOT_FAILED`. */

@@ -1,7 +1,6 @@
 import { z } from 'zod'
-import { PibakeError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
-import { explain, outcomeOf, readStageFiles } from './checks.ts'
+import { explain, outcomeOf, parseStageFile, readStageFiles } from './checks.ts'
 import type { GuestResult } from './console.ts'
 import type { Lab, LabNode } from './lab.ts'
 import { quoteWord } from './protocol.ts'
@@ -39,16 +38,8 @@ const stageOnImage = z.object({
 
 /** The checks between nodes that a stage's file on the image declares. Throws `IMAGE_INVALID` for anything else. */
 export const parseLabChecks = (json: string): LabCheck[] => {
-  try {
-    const { name: stage, labChecks } = stageOnImage.parse(JSON.parse(json))
-    return labChecks.map((check) => ({ stage, ...check }))
-  } catch (cause) {
-    throw new PibakeError(
-      'IMAGE_INVALID',
-      'A stage on the image declares its checks between nodes in a way pibake cannot read.',
-      { hint: 'Bake the image with this version of pibake.', details: json.split('\n').slice(0, 20), cause },
-    )
-  }
+  const { name: stage, labChecks } = parseStageFile(stageOnImage, json, 'its checks between nodes')
+  return labChecks.map((check) => ({ stage, ...check }))
 }
 
 /** The `KEY=value` lines of what a script printed, each as `PEER_KEY`. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { PibakeError } from '../core/error.ts'
 import type { Guest } from './boot.ts'
-import { outcomeOf } from './checks.ts'
+import { outcomeOf, parseStageFile } from './checks.ts'
 import { quoteWord } from './protocol.ts'
 import type { CheckResult } from './report.ts'
 
@@ -34,16 +34,8 @@ const stageOnImage = z.object({
 
 /** The promises that a stage's file on the image declares. Throws `IMAGE_INVALID` for anything else. */
 export const parsePowerChecks = (json: string): PowerCheck[] => {
-  try {
-    const { name: stage, powerChecks } = stageOnImage.parse(JSON.parse(json))
-    return powerChecks.map((check) => ({ stage, ...check }))
-  } catch (cause) {
-    throw new PibakeError(
-      'IMAGE_INVALID',
-      'A stage on the image declares what a power cut must leave in a way pibake cannot read.',
-      { hint: 'Bake the image with this version of pibake.', details: json.split('\n').slice(0, 20), cause },
-    )
-  }
+  const { name: stage, powerChecks } = parseStageFile(stageOnImage, json, 'what a power cut must leave')
+  return powerChecks.map((check) => ({ stage, ...check }))
 }
 
 /** The token of a line `ACCEPTED <token>`. */
