@@ -1,5 +1,6 @@
 'use strict'
 const { createServer } = require('node:http')
+const { html, languageOf, renderDocument } = require('./document.cjs')
 const { createLimit, describeVisitor } = require('./limit.cjs')
 const { isSameToken } = require('./token.cjs')
 const words = require('./words.cjs')
@@ -48,9 +49,9 @@ function createPage(pub) {
   }
 
   async function answer(request) {
-    const language = Object.hasOwn(words, request.headers['x-language'] ?? '') ? request.headers['x-language'] : 'en'
+    const language = languageOf(request, words)
     const say = words[language]
-    const finish = ({ status, headers, body }) => ({ status, headers, text: document(language, say, body) })
+    const finish = ({ status, headers, body }) => ({ status, headers, text: renderDocument({ language, say, body }) })
     if (request.url !== '/ssb/') return finish({ status: 404, body: '' })
     if (request.method === 'POST') return finish(await post(request, say))
     if (request.method === 'GET' || request.method === 'HEAD')
@@ -80,9 +81,6 @@ async function readBody(request) {
   return length <= MOST_BYTES ? Buffer.concat(parts).toString('utf8') : ''
 }
 
-const escapes = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
-const html = (text) => String(text).replaceAll(/[&<>"]/g, (sign) => escapes[sign])
-
 function form(say, addresses, problem) {
   const options = addresses.map((address) => `<option>${html(address)}</option>`).join('')
   return `<p>${say.why}</p>
@@ -106,31 +104,6 @@ function invitation(say, { invite, uses, code }) {
 ${picture}</div>
 <p>${say.people(uses)} ${say.madeHelp}</p>
 <p><a href="/ssb/">${say.again}</a></p>
-`
-}
-
-function document(language, say, body) {
-  return `<!doctype html>
-<html lang="${language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${say.title}</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="/portal.css">
-</head>
-<body>
-<header>
-<nav aria-label="${say.back}"><ul><li><a href="/">${say.back}</a></li></ul></nav>
-<div class="name"><h1>${say.title}</h1></div>
-</header>
-<main>
-<section>
-${body}</section>
-</main>
-</body>
-</html>
 `
 }
 

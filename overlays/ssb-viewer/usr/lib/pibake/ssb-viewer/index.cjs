@@ -1,8 +1,7 @@
 'use strict'
+const { html, languageOf, renderDocument } = require('/usr/lib/pibake/ssb-pub/document.cjs')
 
 const MOST_POSTS = 40
-const escapes = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
-const html = (text) => String(text).replaceAll(/[&<>"]/g, (sign) => escapes[sign])
 
 /** What the page says, by language. */
 const words = {
@@ -14,7 +13,7 @@ const words = {
 
 /** A page with the newest public posts, each a link to its thread. */
 exports.createIndex = (pub, base, pull) => (request, response) => {
-  const language = Object.hasOwn(words, request.headers['x-language'] ?? '') ? request.headers['x-language'] : 'en'
+  const language = languageOf(request, words)
   const say = words[language]
   pull(
     pub.messagesByType({ type: 'post', reverse: true, limit: MOST_POSTS }),
@@ -33,30 +32,9 @@ exports.createIndex = (pub, base, pull) => (request, response) => {
         return `<li>\n<p><a href="${thread}">${html(shown)}</a></p>\n<p class="note">${time} <a href="${author}">${html(value.author.slice(0, 10))}…</a></p>\n</li>`
       })
       response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-cache' })
-      response.end(`<!doctype html>
-<html lang="${language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${say.title}</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="/portal.css">
-</head>
-<body>
-<header>
-<nav aria-label="${say.back}"><ul><li><a href="/">${say.back}</a></li></ul></nav>
-<div class="name"><h1>${say.title}</h1></div>
-</header>
-<main>
-<section>
-${items.length === 0 ? `<p>${say.none}</p>` : `<ul class="posts">\n${items.join('\n')}\n</ul>`}
-</section>
-</main>
-<footer><p><a href="${base}source/">${say.source}</a></p></footer>
-</body>
-</html>
-`)
+      const body = items.length === 0 ? `<p>${say.none}</p>\n` : `<ul class="posts">\n${items.join('\n')}\n</ul>\n`
+      const footer = `<footer><p><a href="${base}source/">${say.source}</a></p></footer>\n`
+      response.end(renderDocument({ language, say, body, footer }))
     }),
   )
 }
