@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { Parser } from 'tar'
 import { PibakeError } from '../core/error.ts'
 import { type PackedTar, readPackedTar, unpackTar } from '../host/deb-members.ts'
+import { collectContent } from './read-tar.ts'
 
 /** How files begin: ar(1) of a .deb, xz, Zstandard (RFC 8878), gzip (RFC 1952). */
 const beginnings: readonly [kind: PackedTar['compression'] | 'deb', bytes: Buffer][] = [
@@ -46,11 +47,8 @@ const readMembers = async (archive: Buffer, isWanted: (path: string) => boolean)
         entry.resume()
         return
       }
-      const chunks: Buffer[] = []
-      entry.on('data', (chunk: Buffer) => chunks.push(chunk))
-      entry.on('end', () => {
-        members.push({ path, executable: ((entry.mode ?? 0) & 0o111) !== 0, content: Buffer.concat(chunks) })
-      })
+      const executable = ((entry.mode ?? 0) & 0o111) !== 0
+      collectContent(entry, (content) => members.push({ path, executable, content }))
     },
   })
   await pipeline(Readable.from([archive]), parser as unknown as NodeJS.WritableStream)
