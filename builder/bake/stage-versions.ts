@@ -21,7 +21,7 @@ const readForTheirMeaning: ReadonlySet<string> = new Set([
  * time. Comments and the order of the fields in `stage.yaml` have no part in it.
  */
 const contentDigest = async (stage: Stage, lock: Lock): Promise<Sha256> => {
-  const { summary, description, needs, packages, settings, checks, labChecks, portal } = stage
+  const { summary, description, needs, conflicts, packages, settings, checks, labChecks, portal } = stage
   const artifacts = stage.artifacts.map(({ name, sha256, path, mode, unpack }) => [
     name,
     sha256,
@@ -31,7 +31,11 @@ const contentDigest = async (stage: Stage, lock: Lock): Promise<Sha256> => {
   ])
   return hashJson({
     says: hashBytes(
-      JSON.stringify([summary, description, needs, packages, settings, checks, portal, artifacts, ...labChecks]),
+      JSON.stringify([
+        ...[summary, description, needs, packages, settings, checks, portal, artifacts],
+        ...labChecks,
+        ...conflicts,
+      ]),
     ),
     stage: await describeFolder(stage.folder, readForTheirMeaning),
     overlay: stage.overlay === undefined ? null : await describeFolder(stage.overlay, new Set()),

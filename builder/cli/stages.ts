@@ -15,6 +15,7 @@ const describe = (stage: Stage, paint: Paint): string[] => [
   '',
   ...stage.description.split('\n'),
   ...section('Needs', stage.needs, paint),
+  ...section('Cannot be with', stage.conflicts, paint),
   ...section('Debian packages', stage.packages, paint),
   ...section(
     'Slots for files that a profile gives',

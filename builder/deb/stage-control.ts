@@ -1,7 +1,10 @@
-import type { SettingValue, Stage, StageSettings } from '../profile/schema.ts'
+import { alternativesOf, type SettingValue, type Stage, type StageSettings } from '../profile/schema.ts'
 
 /** Name of the Debian package that a stage becomes. */
 export const packageNameOf = (stageName: string): string => `pibake-${stageName}`
+
+/** What a stage needs, as a relation between packages (Debian policy, section 7.1). */
+const relationOf = (need: string): string => alternativesOf(need).map(packageNameOf).join(' | ')
 
 /** `all`, or `arm64` for a stage with an npm tree or artifacts, which may hold machine code. */
 export const packageArchitectureOf = (stage: Pick<Stage, 'npm' | 'artifacts'>): 'all' | 'arm64' =>
@@ -27,7 +30,7 @@ const foldDescription = (text: string): string[] =>
 
 /** The control file of a stage's package. `installedKiB` is an estimate after deb-substvars(5). */
 export const renderControl = (stage: Stage, installedKiB: number): string => {
-  const depends = [...new Set([...stage.packages, ...stage.needs.map(packageNameOf)])]
+  const depends = [...new Set([...stage.packages, ...stage.needs.map(relationOf)])]
   return [
     `Package: ${packageNameOf(stage.name)}`,
     `Version: ${stage.version}`,
@@ -35,6 +38,7 @@ export const renderControl = (stage: Stage, installedKiB: number): string => {
     'Maintainer: pibake <pibake@localhost>',
     `Installed-Size: ${installedKiB}`,
     ...(depends.length > 0 ? [`Depends: ${depends.join(', ')}`] : []),
+    ...(stage.conflicts.length > 0 ? [`Conflicts: ${stage.conflicts.map(packageNameOf).join(', ')}`] : []),
     'Section: misc',
     'Priority: optional',
     `Description: ${stage.summary}`,

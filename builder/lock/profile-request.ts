@@ -1,6 +1,6 @@
 import { packageNameOf } from '../deb/stage-control.ts'
 import { basePackagesOf, kernelPackage } from '../profile/base-packages.ts'
-import type { ResolvedProfile } from '../profile/schema.ts'
+import { alternativesOf, type ResolvedProfile } from '../profile/schema.ts'
 import type { DebianRequest, PackagesFrom, ResolveStep } from './request.ts'
 
 /** What the stages take from other suites; a suite that is the profile's own is none. */
@@ -17,6 +17,8 @@ const packagesFromOf = ({ suite, stages }: ResolvedProfile): PackagesFrom => {
  * a profile that starts from one.
  */
 export const profileRequest = (profile: ResolvedProfile, status: string | undefined): DebianRequest => {
+  const present = new Set(profile.stages.map(({ stage }) => stage.name))
+  const chosen = (need: string): string[] => alternativesOf(need).filter((name) => present.has(name))
   const stages = profile.stages.map(
     ({ stage }): ResolveStep => ({
       name: stage.name,
@@ -24,7 +26,7 @@ export const profileRequest = (profile: ResolvedProfile, status: string | undefi
       recommends: stage.recommends,
       stagePackage: {
         name: packageNameOf(stage.name),
-        depends: [...stage.packages, ...stage.needs.map(packageNameOf)],
+        depends: [...stage.packages, ...stage.needs.flatMap(chosen).map(packageNameOf)],
       },
     }),
   )

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { Project } from '../core/project.ts'
 import { type Issue, suggestion, throwIssues } from './issue.ts'
 import { type LoadedProfile, loadProfileChain } from './profile.ts'
-import type { ResolvedProfile, SettingValue, Stage } from './schema.ts'
+import { alternativesOf, type ResolvedProfile, type SettingValue, type Stage } from './schema.ts'
 import { checkGiven, fillSlots } from './slots.ts'
 import { type DataPath, issueAt, type Source } from './source.ts'
 import { type LoadedStage, listStageNames, loadStage } from './stage.ts'
@@ -19,9 +19,13 @@ interface Ordering {
   issues: Issue[]
 }
 
-/** Visit the stages depth first, needs before the stage, otherwise in the order in which they are named. */
+/**
+ * Visit the stages depth first, needs before the stage, otherwise in the order in which they are named. Of alternatives
+ * those count that a profile lists, else the first.
+ */
 const orderStages = async (project: Project, mentions: readonly Mention[]): Promise<Ordering> => {
   const known = await listStageNames(project)
+  const listed = new Set(mentions.map(({ name }) => name))
   const done = new Set<string>()
   const order: LoadedStage[] = []
   const issues: Issue[] = []
@@ -40,7 +44,11 @@ const orderStages = async (project: Project, mentions: readonly Mention[]): Prom
     issues.push(...result.issues)
     const { loaded } = result
     for (const [index, need] of (loaded?.stage.needs ?? []).entries()) {
-      if (loaded) await visit({ name: need, source: loaded.source, path: ['needs', index] }, [...trail, name])
+      if (!loaded) continue
+      const alternatives = alternativesOf(need)
+      const missing = alternatives.find((alternative) => !known.includes(alternative))
+      const chosen = missing ?? alternatives.find((alternative) => listed.has(alternative)) ?? alternatives[0] ?? need
+      await visit({ name: chosen, source: loaded.source, path: ['needs', index] }, [...trail, name])
     }
     done.add(name)
     if (loaded) order.push(loaded)
@@ -51,6 +59,19 @@ const orderStages = async (project: Project, mentions: readonly Mention[]): Prom
 
 const mentionsIn = ({ file, source }: LoadedProfile): Mention[] =>
   file.stages.map((name, index) => ({ name, source, path: ['stages', index] }))
+
+/** Stages that cannot be together, said where a profile lists the one or the other last. */
+const checkConflicts = (mentions: readonly Mention[], order: readonly LoadedStage[]): Issue[] => {
+  const present = new Set(order.map(({ stage }) => stage.name))
+  return order.flatMap(({ stage, source }) =>
+    stage.conflicts.flatMap((other, index) => {
+      if (!present.has(other)) return []
+      const mention = mentions.findLast(({ name }) => name === stage.name || name === other)
+      const place = mention ?? { source, path: ['conflicts', index] }
+      return [issueAt(place.source, place.path, `\`${stage.name}\` and \`${other}\` cannot be on one image: list one`)]
+    }),
+  )
+}
 
 const typeOf = (value: SettingValue): string =>
   Array.isArray(value)
@@ -109,12 +130,14 @@ export const resolveProfile = async (project: Project, profile: string): Promise
   const chain = await loadProfileChain(project, profile)
   const own = chain.at(-1)?.file
   if (own === undefined) throw new Error('an empty chain of profiles')
-  const { order, issues } = await orderStages(project, chain.flatMap(mentionsIn))
+  const mentions = chain.flatMap(mentionsIn)
+  const { order, issues } = await orderStages(project, mentions)
   const stages = new Map(order.map(({ stage }) => [stage.name, stage]))
   const broken = issues.length > 0
   throwIssues([
     ...chain.flatMap(repeatedStages),
     ...issues,
+    ...checkConflicts(mentions, order),
     ...chain.flatMap((loaded) => checkSettings(loaded, stages, broken)),
     ...chain.flatMap((loaded) => checkGiven(loaded, stages, broken)),
   ])

@@ -4,6 +4,16 @@ const stageName = z
   .string()
   .regex(/^[a-z][a-z0-9-]*$/, 'a stage name is lower-case letters, digits and hyphens, beginning with a letter')
 
+const need = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9-]*( \| [a-z][a-z0-9-]*)*$/,
+    'expected the name of a stage, or names of which one is enough, such as `matrix | tuwunel`',
+  )
+
+/** The stages of which a stage needs one, see `needs`. The first is pulled in when the profile lists none. */
+export const alternativesOf = (need: string): string[] => need.split(' | ')
+
 /** Steps of every bake, which a stage would be taken for. */
 const reservedNames: readonly string[] = ['base', 'finalise', 'image']
 
@@ -201,7 +211,13 @@ export const stageFileSchema = z
       .describe('Version of the Debian package `pibake-<name>`.'),
     summary: oneLine.max(80, 'expected at most 80 characters').describe('One line, at most 80 characters.'),
     description: someText.describe('A paragraph or more for people who choose stages.'),
-    needs: z.array(stageName).default([]).describe('Stages that come before this one; pulled in when not listed.'),
+    needs: z
+      .array(need)
+      .default([])
+      .describe(
+        'Stages that come before this one; pulled in when not listed. Of `a | b` one is enough, `a` when none is listed.',
+      ),
+    conflicts: z.array(stageName).default([]).describe('Stages that cannot be on the same image.'),
     packages: z.array(packageName).default([]).describe('Debian packages that the stage depends on.'),
     packagesFrom: z
       .partialRecord(z.enum(['sid', 'experimental', 'trixie-backports', 'forky']), z.array(packageName).min(1))

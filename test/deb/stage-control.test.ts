@@ -39,8 +39,14 @@ ${' word'.repeat(5)}
   )
 })
 
+test('control: alternatives among the needs, and stages that cannot be there as well', (t) => {
+  const control = renderControl(stageOf({ needs: ['a | b', 'c'], conflicts: ['d', 'e'] }), 1)
+  t.regex(control, /^Depends: pibake-a \| pibake-b, pibake-c$/m)
+  t.regex(control, /^Conflicts: pibake-d, pibake-e$/m)
+})
+
 test('control: a stage without dependencies has no Depends field', (t) => {
-  t.notRegex(renderControl(stageOf({}), 1), /Depends/)
+  t.notRegex(renderControl(stageOf({}), 1), /Depends|Conflicts/)
 })
 
 test('what the image knows: checks between nodes by their paths, and no word of them where there are none', (t) => {

@@ -80,6 +80,22 @@ const mistakes: Record<string, Mistake> = {
     expected: ['stages/profiles/p.yaml:1:1: expected a mapping, got nothing'],
   },
   'need that does not exist': inStage('needs:\n- yggdrasil', '6:3: there is no stage `yggdrasil`'),
+  'need of which one is enough, and one does not exist': {
+    files: {
+      'stages/profiles/p.yaml': profileYaml('p', 'stages: [x]'),
+      'stages/x/stage.yaml': stageYaml('x', 'needs: [y | other]'),
+      'stages/y/stage.yaml': stageYaml('y'),
+    },
+    expected: ['stages/x/stage.yaml:5:9: there is no stage `other`'],
+  },
+  'stages that cannot be together': {
+    files: {
+      'stages/profiles/p.yaml': profileYaml('p', 'stages:', '  - x', '  - y'),
+      'stages/x/stage.yaml': stageYaml('x', 'conflicts: [y]'),
+      'stages/y/stage.yaml': stageYaml('y'),
+    },
+    expected: ['stages/profiles/p.yaml:5:5: `x` and `y` cannot be on one image: list one'],
+  },
   'needs in a circle': {
     files: {
       'stages/profiles/p.yaml': profileYaml('p', 'stages: [x]'),

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import test from 'ava'
 import { PibakeError } from '../../builder/core/error.ts'
+import { profileRequest } from '../../builder/lock/profile-request.ts'
 import { listProfiles } from '../../builder/profile/profile.ts'
 import { resolveProfile } from '../../builder/profile/resolve.ts'
 import { listStages } from '../../builder/profile/stage.ts'
@@ -52,6 +53,33 @@ test('needs come first and are pulled in; the rest stays as listed', async (t) =
   t.is(pub?.stage.overlay, join(project.overlays, 'pub'))
   t.is(stages[0]?.stage.overlay, undefined)
 })
+
+const alternatives = {
+  'stages/web/stage.yaml': stageYaml('web', "needs: ['big | small']"),
+  'stages/big/stage.yaml': stageYaml('big'),
+  'stages/small/stage.yaml': stageYaml('small', 'conflicts: [big]'),
+}
+
+for (const [listed, order] of [
+  ['web', ['big', 'web']],
+  ['web, small', ['small', 'web']],
+  ['small, web', ['small', 'web']],
+  ['big, web', ['big', 'web']],
+] as const) {
+  test(`of alternatives the profile's, else the first: ${listed}`, async (t) => {
+    const project = await makeProject(t, {
+      ...alternatives,
+      'stages/profiles/a.yaml': profileYaml('a', `stages: [${listed}]`),
+    })
+    const profile = await resolveProfile(project, 'a')
+    t.deepEqual(
+      profile.stages.map(({ stage }) => stage.name),
+      [...order],
+    )
+    const web = profileRequest(profile, undefined).steps.find(({ name }) => name === 'web')
+    t.deepEqual(web?.stagePackage?.depends, [`pibake-${order[0]}`])
+  })
+}
 
 test('a profile adds to the one it extends', async (t) => {
   const project = await makeProject(t, {
