@@ -1,5 +1,5 @@
-import { lstat, readdir, readFile, readlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises'
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { hashBytes, hashJson, type Json, type Sha256 } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
 import type { Stage, StageSettings } from './schema.ts'
@@ -11,9 +11,24 @@ export type ContentEntry =
 
 const byPath = (a: { path: string }, b: { path: string }): number => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)
 
+/** Whether a link leads out of the folder: no place on an image, but a file that this stage shares with another. */
+const leadsOut = (folder: string, source: string, target: string): boolean =>
+  !isAbsolute(target) && relative(folder, resolve(dirname(source), target)).split('/')[0] === '..'
+
+/** The file of another stage that a link stands for. Throws `CONFIG_INVALID` when it is none. */
+const readShared = async (path: string, link: string): Promise<ContentEntry> => {
+  const source = await realpath(link).catch(() => link)
+  const stats = await stat(link).catch(() => undefined)
+  if (stats?.isFile()) return { kind: 'file', path, source, executable: (stats.mode & 0o100) !== 0 }
+  throw new PibakeError('CONFIG_INVALID', `The link \`${link}\` leads out of its stage, and to no file.`, {
+    hint: 'A link out of a stage stands for a file that it shares with another; let it lead to one.',
+  })
+}
+
 /**
- * All files and symbolic links below `folder`, sorted by path, without the ones whose relative path `skip` names.
- * Throws `CONFIG_INVALID` for sockets, pipes and device nodes.
+ * All files and symbolic links below `folder`, sorted by path, without the ones whose relative path `skip` names. A link
+ * that leads out of the folder stands for the file that it leads to. Throws `CONFIG_INVALID` for sockets, pipes and
+ * device nodes.
  */
 export const listContent = async (
   folder: string,
@@ -28,7 +43,10 @@ export const listContent = async (
         const source = join(folder, path)
         const stats = await lstat(source)
         if (stats.isDirectory()) return walk(path)
-        if (stats.isSymbolicLink()) return [{ kind: 'link', path, target: await readlink(source) }]
+        if (stats.isSymbolicLink()) {
+          const target = await readlink(source)
+          return [leadsOut(folder, source, target) ? await readShared(path, source) : { kind: 'link', path, target }]
+        }
         if (stats.isFile()) return [{ kind: 'file', path, source, executable: (stats.mode & 0o100) !== 0 }]
         throw new PibakeError('CONFIG_INVALID', `\`${source}\` is neither a file nor a folder nor a symbolic link.`, {
           hint: 'A package cannot carry sockets, pipes or device nodes; make it at first boot instead.',

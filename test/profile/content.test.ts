@@ -1,8 +1,9 @@
 import { chmod, cp, mkdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { PibakeError } from '../../builder/core/error.ts'
 import { type Project, projectAt } from '../../builder/core/project.ts'
-import { stageDigest } from '../../builder/profile/content.ts'
+import { listContent, stageDigest } from '../../builder/profile/content.ts'
 import { listStages } from '../../builder/profile/stage.ts'
 import { type FileSpec, makeProject, stageYaml, temporaryFolder, writeFiles } from './_project.ts'
 
@@ -42,6 +43,27 @@ test('kept by a time', keeps, (root) => utimes(join(root, 'overlays/x/usr/lib/x'
 test('kept by a mode that is not the executable bit', keeps, (root) => chmod(join(root, 'overlays/x/usr/lib/x'), 0o600))
 test('kept by an empty folder', keeps, (root) => mkdir(join(root, 'overlays/x/usr/share')))
 test('kept by what npm install leaves', keeps, (root) => writeFiles(root, { 'stages/x/npm/node_modules/a/b': 'x' }))
+test('a link out of the stage stands for the file that it leads to', async (t) => {
+  const project = await makeProject(t, {
+    ...files,
+    'overlays/y/usr/bin/shared': { executable: 'one' },
+    'overlays/x/usr/bin/shared': { link: '../../../y/usr/bin/shared' },
+  })
+  const overlay = join(project.overlays, 'x')
+  const source = join(project.overlays, 'y/usr/bin/shared')
+  t.deepEqual(await listContent(overlay), [
+    { kind: 'file', path: 'usr/bin/shared', source, executable: true },
+    { kind: 'link', path: 'usr/bin/x', target: '../lib/x' },
+    { kind: 'file', path: 'usr/lib/x', source: join(overlay, 'usr/lib/x'), executable: false },
+  ])
+  const before = await digestOf(project)
+  await writeFile(source, 'two')
+  t.not(await digestOf(project), before)
+  await rm(source)
+  const error = await t.throwsAsync(digestOf(project), { instanceOf: PibakeError })
+  t.regex(error?.message ?? '', /overlays\/x\/usr\/bin\/shared` leads out of its stage, and to no file/)
+})
+
 test('changed by a byte', changes, (root) => writeFile(join(root, 'overlays/x/usr/lib/x'), 'Text'))
 test('changed by the executable bit', changes, (root) => chmod(join(root, 'overlays/x/usr/lib/x'), 0o755))
 test('changed by a file', changes, (root) => writeFile(join(root, 'stages/x/postinst'), ':'))
