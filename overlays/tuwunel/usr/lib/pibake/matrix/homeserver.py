@@ -1,0 +1,1 @@
+../../../../../matrix/usr/lib/pibake/matrix/homeserver.py
