@@ -39,6 +39,13 @@ test('a run that breaks off is a failure, whatever passed', (t) => {
   }
 })
 
+test('a run that breaks off after a failure is said to have done so', (t) => {
+  const whole = 'TAP version 13\nnot ok 1 - a\n1..1\n'
+  t.is(read(`${whole}TAP version 13\nok 1 - b\n1..1\n# exit 1`).said.at(-1), '\n1 passed, 1 failed, 0 skipped')
+  const { said } = read(`${whole}TAP version 13\nok 1 - b\n# exit 1`)
+  t.deepEqual(said.slice(-2), ['\n✗ ava did not come to its end (exit status 1)', '\n1 passed, 2 failed, 0 skipped'])
+})
+
 test('a test to be written is skipped, not failed', (t) => {
   const { said, isGood } = read('not ok 1 - later # TODO\nok 2 - a\n# exit 0')
   t.true(isGood)

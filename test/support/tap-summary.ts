@@ -1,4 +1,4 @@
-/** Reads TAP (testanything.org, version 13) as ava prints it, followed by `# exit STATUS`, line by line. */
+/** Reads TAP (testanything.org, version 13) as ava prints it, once or several times, followed by `# exit STATUS`, line by line. */
 export interface TapSummary {
   line(line: string): void
   /** Say the totals, as the last line; true when all is well. */
@@ -18,6 +18,8 @@ export const createTapSummary = (options: {
   const counts = { passed: 0, failed: 0, skipped: 0 }
   let isFailure = false
   let exit: string | undefined
+  let begun = 0
+  let ended = 0
   const failed: string[] = []
 
   const verdict = (isOk: boolean, title: string, directive: string | undefined): void => {
@@ -35,6 +37,8 @@ export const createTapSummary = (options: {
 
   return {
     line(line) {
+      if (line.startsWith('TAP version')) begun += 1
+      if (/^1\.\.\d/.test(line)) ended += 1
       const [, not, title, directive] = /^(not )?ok \d+ - (.*?)(?: # (SKIP|TODO)\b.*)?$/.exec(line) ?? []
       const [, status] = /^# exit (\d+)$/.exec(line) ?? []
       if (title !== undefined) verdict(not === undefined, title, directive)
@@ -44,7 +48,7 @@ export const createTapSummary = (options: {
     },
     end() {
       status('')
-      const isWhole = exit === '0' || counts.failed > 0
+      const isWhole = begun <= ended && (exit === '0' || counts.failed > 0)
       if (failed.length > 0) say(`\nFailed:\n${failed.map((title) => `  ✗ ${title}`).join('\n')}`)
       if (!isWhole) {
         counts.failed += 1
