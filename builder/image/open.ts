@@ -8,6 +8,7 @@ import {
   linuxType,
   openImage,
   type Partition,
+  partuuidOf,
   readPartitionTable,
   sectorBytes,
 } from './table.ts'
@@ -17,7 +18,7 @@ export interface PartitionPlace {
   number: number
   offsetBytes: number
   sizeBytes: number
-  /** `<disk id>-0<number>`. */
+  /** As the kernel has it, see `partuuidOf`. */
   partuuid: string
 }
 
@@ -29,23 +30,31 @@ export interface BaseImage {
   root: PartitionPlace & { ext4: Ext4 }
 }
 
-const placeOf = (diskId: string, { number, startSector, sectors }: Partition): PartitionPlace => ({
-  number,
-  offsetBytes: startSector * sectorBytes,
-  sizeBytes: sectors * sectorBytes,
-  partuuid: `${diskId}-${String(number).padStart(2, '0')}`,
+const placeOf = (diskId: string, partition: Partition): PartitionPlace => ({
+  number: partition.number,
+  offsetBytes: partition.startSector * sectorBytes,
+  sizeBytes: partition.sectors * sectorBytes,
+  partuuid: partuuidOf(diskId, partition),
 })
+
+const onlyPartitions = (path: string, partitions: readonly Partition[]): [boot: Partition, root: Partition] => {
+  if (partitions.length !== 2) {
+    const count = partitions.length === 1 ? 'one partition' : `${partitions.length} partitions`
+    throw invalidImage(path, `is no Raspberry Pi image: it has ${count}, not a boot and a root partition`)
+  }
+  const boot = partitions.find(({ type }) => fatTypes.has(type))
+  const root = partitions.find(({ type }) => type === linuxType)
+  if (!boot || !root) throw invalidImage(path, 'is no Raspberry Pi image: it lacks a FAT and a Linux partition')
+  return [boot, root]
+}
 
 /**
  * Look into an image without mounting it: where its FAT32 boot and ext4 root partitions are, their labels and ids.
- * Throws IMAGE_INVALID for anything that is not an intact Pi image with a cleanly unmounted root.
+ * Throws IMAGE_INVALID for anything that is not an intact Pi image of just these two, with a cleanly unmounted root.
  */
 export const inspectBase = async (path: string): Promise<BaseImage> => {
   const { diskId, partitions } = await readPartitionTable(path)
-  const bootEntry = partitions.find(({ type }) => fatTypes.has(type))
-  const rootEntry = partitions.find(({ type }) => type === linuxType)
-  if (!bootEntry || !rootEntry)
-    throw invalidImage(path, 'is no Raspberry Pi image: it lacks a FAT and a Linux partition')
+  const [bootEntry, rootEntry] = onlyPartitions(path, partitions)
   await using file = await openImage(path)
   const boot = placeOf(diskId, bootEntry)
   const root = placeOf(diskId, rootEntry)

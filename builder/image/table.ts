@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { errnoOf, PibakeError } from '../core/error.ts'
+import { decodeGpt, decodeGptHeader, type Gpt } from './gpt.ts'
 
 /** All pibake reads and writes counts in sectors of 512 bytes, as MBR tables of SD cards do. */
 export const sectorBytes = 512
@@ -9,24 +10,30 @@ export const fatTypes: ReadonlySet<number> = new Set([0x0b, 0x0c, 0x0e])
 export const linuxType = 0x83
 
 export interface Partition {
-  /** 1 to 4. */
+  /** From 1; to 4 in an MBR. */
   number: number
   startSector: number
   sectors: number
   /** The MBR type byte. */
   type: number
+  /** Its own GUID, in a GPT. */
+  guid?: string
 }
 
 export interface PartitionTable {
-  /** The disk identifier: 8 lower-case hex digits; PARTUUIDs are `<diskId>-0<number>`. */
+  /** The disk identifier: 8 lower-case hex digits in an MBR, a GUID in a GPT. */
   diskId: string
   partitions: Partition[]
 }
 
+/** The PARTUUID that the kernel gives a partition: its GUID in a GPT, otherwise `<disk id>-0<number>`. */
+export const partuuidOf = (diskId: string, { number, guid }: Pick<Partition, 'number' | 'guid'>): string =>
+  guid ?? `${diskId}-${number.toString(16).padStart(2, '0')}`
+
 /** IMAGE_INVALID for the file at `path`. */
 export const invalidImage = (path: string, problem: string, cause?: unknown): PibakeError =>
   new PibakeError('IMAGE_INVALID', `\`${path}\` ${problem}.`, {
-    hint: 'Name an uncompressed Raspberry Pi image: an MBR with a FAT boot and an ext4 root partition.',
+    hint: 'Name a Raspberry Pi image: a FAT boot partition, then an ext4 root partition.',
     cause,
   })
 
@@ -93,8 +100,18 @@ const findOverlap = (partitions: readonly Partition[]): [Partition, Partition] |
   return undefined
 }
 
+/** Read the GPT that a protective MBR announces. */
+const readGpt = async (file: FileHandle, path: string): Promise<Gpt> => {
+  const sector = await readAt(file, sectorBytes, sectorBytes)
+  const header = sector && decodeGptHeader(sector)
+  const entries = header && (await readAt(file, header.entriesOffset, header.entriesBytes))
+  const gpt = entries && decodeGpt(header, entries)
+  if (!gpt) throw invalidImage(path, 'has a damaged GPT partition table')
+  return gpt
+}
+
 /**
- * Read the MBR partition table of an image file without mounting anything.
+ * Read the partition table, MBR or GPT, of an image file without mounting anything.
  * Throws IMAGE_INVALID (exit 2) for a file that is empty, no disk image, truncated, or whose partitions overlap.
  */
 export const readPartitionTable = async (path: string): Promise<PartitionTable> => {
@@ -104,10 +121,8 @@ export const readPartitionTable = async (path: string): Promise<PartitionTable> 
   if (status.isFile() && status.size === 0) throw invalidImage(path, 'is empty')
   const mbr = await readAt(file, 0, sectorBytes)
   if (mbr?.readUInt16LE(510) !== 0xaa55) throw invalidImage(path, 'is not a disk image: it has no partition table')
-  const table = decodeTable(mbr)
-  if (table.partitions.some(({ type }) => type === 0xee)) {
-    throw invalidImage(path, 'has a GPT partition table; Raspberry Pi images have an MBR')
-  }
+  const primary = decodeTable(mbr)
+  const table = primary.partitions.some(({ type }) => type === 0xee) ? await readGpt(file, path) : primary
   if (table.partitions.length === 0) throw invalidImage(path, 'has an empty partition table')
   for (const { number, startSector, sectors } of table.partitions) {
     const endBytes = (startSector + sectors) * sectorBytes

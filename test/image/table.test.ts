@@ -57,7 +57,12 @@ const refused: [name: string, content: Buffer, sizeBytes: number | undefined, me
   ['zeros', Buffer.alloc(4096), undefined, /not a disk image/],
   ['a table without partitions', withPartitions(), 1 << 20, /empty partition table/],
   ['a truncated image', encodeTable(piTable), 15 << 20, /is truncated: partition 2 ends at byte 16777216/],
-  ['a GPT', withPartitions({ number: 1, type: 0xee, startSector: 1, sectors: 100 }), 1 << 20, /GPT/],
+  [
+    'a GPT without its header',
+    withPartitions({ number: 1, type: 0xee, startSector: 1, sectors: 100 }),
+    1 << 20,
+    /damaged GPT/,
+  ],
   [
     'overlapping partitions',
     withPartitions(
@@ -98,7 +103,13 @@ test('a base needs a FAT and a Linux partition with the file systems in them', a
   await inFolder(async (folder) => {
     const linuxOnly = withPartitions({ number: 1, type: 0x83, startSector: 2048, sectors: 2048 })
     const path = await writeImage(folder, linuxOnly, 4 << 20)
-    await t.throwsAsync(inspectBase(path), { code: 'IMAGE_INVALID', message: /no Raspberry Pi image/ })
+    await t.throwsAsync(inspectBase(path), { code: 'IMAGE_INVALID', message: /no Raspberry Pi image: it has one part/ })
+    const third = { number: 3, type: 0x83, startSector: 32_768, sectors: 8 }
+    await writeImage(folder, withPartitions(...piTable.partitions, third), 20 << 20)
+    await t.throwsAsync(inspectBase(path), { code: 'IMAGE_INVALID', message: /it has 3 partitions/ })
+    const twice = piTable.partitions.map((partition) => ({ ...partition, type: 0x83 }))
+    await writeImage(folder, withPartitions(...twice), 16 << 20)
+    await t.throwsAsync(inspectBase(path), { code: 'IMAGE_INVALID', message: /lacks a FAT and a Linux/ })
     await writeImage(folder, encodeTable(piTable), 16 << 20)
     await t.throwsAsync(inspectBase(path), { code: 'IMAGE_INVALID', message: /no FAT32 file system in partition 1/ })
   })
