@@ -19,6 +19,70 @@ export interface Ext4 {
   /** Whether block bitmaps can be read by the plain rules: no meta_bg, no bigalloc. */
   plainBitmaps: boolean
   sparseSuper: boolean
+  /** Names of its features as mke2fs(8) has them, sorted; undefined when it has one that is not known here. */
+  features: string[] | undefined
+}
+
+/** Features by the words of the superblock that hold their bits (`s_feature_compat`, `_incompat`, `_ro_compat`). */
+const featureNames: readonly (readonly [at: number, names: Readonly<Record<number, string>>])[] = [
+  [
+    92,
+    {
+      4: 'has_journal',
+      8: 'ext_attr',
+      16: 'resize_inode',
+      32: 'dir_index',
+      512: 'sparse_super2',
+      2048: 'stable_inodes',
+      4096: 'orphan_file',
+    },
+  ],
+  [
+    96,
+    {
+      2: 'filetype',
+      16: 'meta_bg',
+      64: 'extent',
+      128: '64bit',
+      512: 'flex_bg',
+      1024: 'ea_inode',
+      8192: 'metadata_csum_seed',
+      16384: 'large_dir',
+      32768: 'inline_data',
+      65536: 'encrypt',
+      131072: 'casefold',
+    },
+  ],
+  [
+    100,
+    {
+      1: 'sparse_super',
+      2: 'large_file',
+      8: 'huge_file',
+      16: 'uninit_bg',
+      32: 'dir_nlink',
+      64: 'extra_isize',
+      256: 'quota',
+      512: 'bigalloc',
+      1024: 'metadata_csum',
+      8192: 'project',
+      32768: 'verity',
+    },
+  ],
+]
+
+const readFeatures = (block: Buffer): string[] | undefined => {
+  const features: string[] = []
+  for (const [at, names] of featureNames) {
+    let left = block.readUInt32LE(at)
+    for (const [bit, name] of Object.entries(names)) {
+      if ((left & Number(bit)) === 0) continue
+      features.push(name)
+      left &= ~Number(bit)
+    }
+    if (left !== 0) return undefined
+  }
+  return features.sort()
 }
 
 const incompatible = { recover: 0x4, metaBlockGroup: 0x10, bits64: 0x80 }
@@ -47,6 +111,7 @@ export const readExt4 = async (file: FileHandle, offset: number): Promise<Ext4 |
     clean: (block.readUInt16LE(58) & 0x3) === 0x1 && (incompat & incompatible.recover) === 0,
     plainBitmaps: (incompat & incompatible.metaBlockGroup) === 0 && (readOnly & readOnlyCompatible.bigalloc) === 0,
     sparseSuper: (readOnly & readOnlyCompatible.sparseSuper) !== 0,
+    features: readFeatures(block),
   }
 }
 
