@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openKitchen } from '../../builder/bake/kitchen.ts'
@@ -11,12 +11,13 @@ import { checkout as home } from '../support/tools.ts'
 import { benchEdit, benchNothingChanged, benchWholeBake, imageStepMs } from './bakes.ts'
 import { benchBoot } from './boot.ts'
 import { benchImage } from './image.ts'
-import { describeMachine, machineLines } from './machine.ts'
+import { describeMachine, type Machine, machineLines, samePlace } from './machine.ts'
 import { renderPage, renderPlot, renderText } from './report.ts'
-import type { Row, Say } from './result.ts'
+import type { PartResult, Row, Say } from './result.ts'
 import { benchTwins } from './twins.ts'
 
-const parts = ['bake', 'community', 'image', 'boot', 'twins'] as const
+/** In the order of the page. */
+const parts = ['twins', 'bake', 'community', 'image', 'boot'] as const
 type Part = (typeof parts)[number]
 
 const fixedSet = join(import.meta.dirname, 'twins.yaml')
@@ -64,8 +65,30 @@ const benchBothSets = async (
   return benchTwins({ kitchen: fixed.kitchen, baseKey: base.key }, { kitchen: pub.kitchen, baseKey: pubBase.key }, say)
 }
 
+const docs = join(home, 'docs')
+const jsonPath = join(docs, 'bench.json')
+
+/** What earlier runs on a machine like this one found of the parts that are not measured now. */
+const readOthers = async (machine: Machine, chosen: ReadonlySet<Part>): Promise<PartResult[]> => {
+  const json = await readFile(jsonPath, 'utf8').catch(() => '{"results": []}')
+  const { results }: { results: PartResult[] } = JSON.parse(json)
+  const others = results.filter(({ part }) => !chosen.has(part as Part))
+  if (others.every((result) => samePlace(result.machine, machine))) return others
+  return fail('`docs/bench.json` is from another machine: measure all parts, without `--only`.')
+}
+
+const write = async (results: readonly PartResult[]): Promise<void> => {
+  const sorted = parts.flatMap((part) => results.filter((result) => result.part === part))
+  await mkdir(docs, { recursive: true })
+  await writeFile(jsonPath, `${JSON.stringify({ results: sorted }, null, 2)}\n`)
+  await writeFile(join(docs, 'bench.md'), renderPage(sorted))
+  await writeFile(join(docs, 'bench.svg'), renderPlot(sorted.flatMap(({ rows }) => rows)))
+  say('\nWritten to docs/bench.md, docs/bench.json and docs/bench.svg.')
+}
+
 const bench = async (chosen: ReadonlySet<Part>, signal: AbortSignal): Promise<void> => {
   const machine = describeMachine(home)
+  const others = chosen.size < parts.length ? await readOthers(machine, chosen) : []
   for (const line of machineLines(machine)) say(line)
   // The last thing that wants a network.
   if (chosen.has('twins')) await runCommand([join(home, 'pibake'), 'fetch', '--profile', fixedSet])
@@ -76,45 +99,41 @@ const bench = async (chosen: ReadonlySet<Part>, signal: AbortSignal): Promise<vo
   const scratch = stack.use(await makeScratch(checkout.project.work))
   const { kitchen, steps } = await openPlan(checkout, 'pub', scratch.path, signal)
   const { tools, lock } = kitchen
-  const rows: Row[] = []
+  const results: PartResult[] = []
+  const add = (part: Part, rows: Row[]): void => {
+    results.push({ part, machine, rows })
+  }
 
   say('\nWhole bake of pub')
   const whole = await benchWholeBake(checkout, { profile: 'pub', steps: steps.length, limitMs: 180_000 }, say)
   const image = join(checkout.project.images, 'pub.img')
   if (chosen.has('bake')) {
-    rows.push(...whole)
     say('\nAgain, and after an edit')
-    rows.push(...(await benchNothingChanged(checkout)))
-    rows.push(...(await benchEdit(checkout, lock.steps.at(-1)?.name ?? '')))
+    const again = await benchNothingChanged(checkout)
+    add('bake', [...whole, ...again, ...(await benchEdit(checkout, lock.steps.at(-1)?.name ?? ''))])
   }
   if (chosen.has('community')) {
     say('\nWhole bake of community')
     const plan = await planBake(checkout.project, 'community', async () => '')
-    rows.push(...(await benchWholeBake(checkout, { profile: 'community', steps: plan.steps.length }, say)))
+    add('community', await benchWholeBake(checkout, { profile: 'community', steps: plan.steps.length }, say))
   }
   if (chosen.has('image')) {
     say('\nImage step')
     const stepMs = await imageStepMs(checkout)
-    rows.push(...(await benchImage({ tools, image, stepMs, scratch: scratch.path })))
+    add('image', await benchImage({ tools, image, stepMs, scratch: scratch.path }))
   }
   if (chosen.has('boot')) {
     say('\nBoot')
-    rows.push(...(await benchBoot({ tools, image, scratch: scratch.path, signal, say })))
+    add('boot', await benchBoot({ tools, image, scratch: scratch.path, signal, say }))
   }
   if (chosen.has('twins')) {
     say('\nNative twins against emulation')
     if (kitchen.emulation !== 'private')
       say('  skipped: this machine has no private binfmt_misc, or runs the target itself')
-    else rows.unshift(...(await benchBothSets(checkout, { kitchen, steps }, stack, signal)))
+    else add('twins', await benchBothSets(checkout, { kitchen, steps }, stack, signal))
   }
-  say(`\n${renderText(rows)}`)
-  if (chosen.size < parts.length) return
-  const docs = join(home, 'docs')
-  await mkdir(docs, { recursive: true })
-  await writeFile(join(docs, 'bench.json'), `${JSON.stringify({ machine, rows }, null, 2)}\n`)
-  await writeFile(join(docs, 'bench.md'), renderPage(machine, rows))
-  await writeFile(join(docs, 'bench.svg'), renderPlot(rows))
-  say('\nWritten to docs/bench.md, docs/bench.json and docs/bench.svg.')
+  say(`\n${renderText(results.flatMap(({ rows }) => rows))}`)
+  await write([...others, ...results])
 }
 
 const chosen = chosenParts()

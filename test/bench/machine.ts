@@ -52,12 +52,20 @@ export const describeMachine = (folder: string): Machine => ({
   time: new Date().toISOString(),
 })
 
+/** When something was measured, and what else the machine did. */
+export const timeLine = ({ time, loadAtStart }: Machine): string =>
+  `${time}, load before the first measurement ${loadAtStart.toFixed(2)}`
+
 /** The machine in lines of `name: value`. */
 export const machineLines = (machine: Machine): string[] => [
   `Processor: ${machine.processor}, ${machine.cores} cores, ${machine.architecture}`,
   `Memory: ${formatBytes(machine.memoryBytes)}`,
   `System: ${machine.system}, ${machine.kernel}`,
   `Disk: ${machine.disk}`,
-  `Load before the first measurement: ${machine.loadAtStart.toFixed(2)}`,
-  `Time: ${machine.time}`,
 ]
+
+/** Whether two measurements were taken on machines that can be told apart by nothing but their load. */
+export const samePlace = (one: Machine, other: Machine): boolean =>
+  (['processor', 'cores', 'memoryBytes', 'kernel', 'system', 'architecture', 'disk'] as const).every(
+    (field) => one[field] === other[field],
+  )

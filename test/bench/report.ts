@@ -1,6 +1,6 @@
 import { formatBytes, formatDuration } from '../../builder/core/size.ts'
-import { type Machine, machineLines } from './machine.ts'
-import { isWithin, type Row, ratioOf } from './result.ts'
+import { machineLines, timeLine } from './machine.ts'
+import { isWithin, type PartResult, type Row, ratioOf } from './result.ts'
 
 const formatValue = (value: number, unit: Row['unit']): string =>
   unit === 'ms' ? formatDuration(value) : formatBytes(value)
@@ -42,8 +42,14 @@ export const renderText = (rows: readonly Row[]): string => {
     .join('\n')
 }
 
-/** The page for `docs/`, whole. */
-export const renderPage = (machine: Machine, rows: readonly Row[]): string => `# Measurements
+/** The parts of each run, which have its time and load in common. */
+const runsOf = (results: readonly PartResult[]): string[] => {
+  const runs = Map.groupBy(results, ({ machine }) => timeLine(machine))
+  return [...runs].map(([when, of]) => `Measured ${of.map(({ part }) => part).join(', ')}: ${when}`)
+}
+
+/** The page for `docs/`, whole, from results of one machine. */
+export const renderPage = (results: readonly PartResult[]): string => `# Measurements
 
 Written by \`npm run bench\`; ratios carry over to other machines, seconds do not. Raw numbers: [bench.json](bench.json).
 
@@ -51,11 +57,11 @@ Written by \`npm run bench\`; ratios carry over to other machines, seconds do no
 
 | ${headings.join(' | ')} |
 |${headings.map(() => '---').join('|')}|
-${rows.map((row) => `| ${cellsOf(row).join(' | ')} |`).join('\n')}
+${results.flatMap(({ rows }) => rows.map((row) => `| ${cellsOf(row).join(' | ')} |`)).join('\n')}
 
 ## The machine
 
-${machineLines(machine)
+${[...results.slice(0, 1).flatMap(({ machine }) => machineLines(machine)), ...runsOf(results)]
   .map((line) => `- ${line}`)
   .join('\n')}
 
@@ -83,7 +89,8 @@ sudo npm run bench -- --only twins    # some: twins, bake, community, image, boo
 \`\`\`
 
 It needs what \`pibake fetch\` brings for \`pub\` and \`community\`, and leaves nothing behind but \`docs/bench.md\`,
-\`docs/bench.json\` and \`docs/bench.svg\`. With \`--only\` nothing is written. Close everything else that uses the processor or the disk.
+\`docs/bench.json\` and \`docs/bench.svg\`. With \`--only\` the other rows stay as they were. Close everything else that
+uses the processor or the disk.
 `
 
 const escapeXml = (text: string): string => text.replace(/[&<>]/g, (sign) => `&#${sign.charCodeAt(0)};`)

@@ -1,3 +1,5 @@
+import type { Machine } from './machine.ts'
+
 /** One row of the report: what pibake takes, and what it is held against. */
 export interface Row {
   /** Stable name for `bench.json`. */
@@ -29,3 +31,10 @@ export const isWithin = (row: Row): boolean | undefined => {
 
 /** What the parts of the bench share. */
 export type Say = (line: string) => void
+
+/** What one part of the bench found, and where. */
+export interface PartResult {
+  part: string
+  machine: Machine
+  rows: Row[]
+}
