@@ -53,7 +53,9 @@ export const openKitchen = async (
     lock,
     blobs: openBlobs(project.cache),
     tools,
-    emulation: foreign ? await findEmulation(tools, join(scratch, 'binfmt'), signal) : undefined,
+    emulation: foreign
+      ? await findEmulation(profile.architecture, { tools, folder: join(scratch, 'binfmt'), signal })
+      : undefined,
     native: twins ? native : undefined,
     timeSeconds: Math.floor(Date.parse(lock.time) / 1000),
   }

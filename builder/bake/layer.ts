@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { layerRoot, sealLayer } from '../cache/layers.ts'
 import { PibakeError } from '../core/error.ts'
 import { type RepositoryDeb, writeFlatRepository } from '../deb/repository.ts'
+import { architectures } from '../host/architecture.ts'
 import type { KeyedStep } from '../plan/plan.ts'
 import { buildDispatcher } from '../root/dispatcher.ts'
 import { type TargetRoot, writeScaffold } from '../root/root.ts'
@@ -36,7 +37,8 @@ export const layRoot = async (
   await writeFlatRepository(join(inside, 'repo'), debs)
   const dispatched = kitchen.emulation === 'private'
   if (dispatched) {
-    await copyFile(join(tools.root, 'usr/bin/qemu-aarch64'), join(inside, 'qemu'), constants.COPYFILE_FICLONE)
+    const { emulator } = architectures[architecture]
+    await copyFile(join(tools.root, 'usr/bin', emulator), join(inside, 'qemu'), constants.COPYFILE_FICLONE)
   }
   const twins =
     dispatched && native

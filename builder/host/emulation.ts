@@ -1,44 +1,53 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PibakeError } from '../core/error.ts'
+import { type Architecture, elfMagic, hostArchitecture } from './architecture.ts'
 import { probeBinfmt } from './capabilities.ts'
 import { mountRegistrations } from './mount.ts'
 import type { Tools } from './sandbox.ts'
 
-/** How the kernel starts arm64 programs on a machine of another architecture. */
+/** How the kernel starts the programs of a target on a machine of another architecture. */
 export type Emulation =
   /** Through the dispatcher, registered in the bake's own binfmt_misc: native twins are possible. */
   | 'private'
   /** Through what the host has registered for all: qemu-user for everything. */
   | 'host'
 
-/** The ELF magic of arm64 programs, as binfmt_misc shows it. */
-const arm64Magic = '7f454c460201010000000000000000000200b700'
-
 /**
- * Whether a registration, as its file in binfmt_misc reads, starts arm64 programs in any root: enabled, for their magic,
- * and with flag F, which keeps the interpreter open (Documentation/admin-guide/binfmt-misc.rst).
+ * Whether a registration, as its file in binfmt_misc reads, starts an architecture's programs in any root: enabled, for
+ * their magic, and with flag F, which keeps the interpreter open (Documentation/admin-guide/binfmt-misc.rst).
  */
-export const startsArm64 = (registration: string): boolean =>
+export const startsPrograms = (registration: string, architecture: Architecture): boolean =>
   /^enabled$/m.test(registration) &&
   /^flags: \w*F/m.test(registration) &&
-  registration.includes(`\nmagic ${arm64Magic}\n`)
+  registration.includes(`\nmagic ${elfMagic(architecture)}\n`)
 
 /**
- * Find out how arm64 programs can be started here. `folder` is an empty one to mount on, in a mount namespace of
- * pibake's own. Throws `HOST_UNSUPPORTED` where neither way is open.
+ * Find out how programs of `architecture` can be started here. `folder` is an empty one to mount on, in a mount namespace
+ * of pibake's own. Throws `HOST_UNSUPPORTED` where neither way is open.
  */
-export const findEmulation = async (tools: Tools, folder: string, signal: AbortSignal): Promise<Emulation> => {
+export const findEmulation = async (
+  architecture: Architecture,
+  options: { tools: Tools; folder: string; signal: AbortSignal },
+): Promise<Emulation> => {
+  const { tools, folder, signal } = options
+  const host = hostArchitecture()
   const probe = await probeBinfmt(signal)
-  if (probe.state === 'ok') return 'private'
+  // The dispatcher is a program for amd64.
+  if (host === 'amd64' && probe.state === 'ok') return 'private'
   await using registrations = await mountRegistrations(tools, folder)
   for (const name of await readdir(registrations.path)) {
     if (name === 'register' || name === 'status') continue
-    if (startsArm64(await readFile(join(registrations.path, name), 'utf8'))) return 'host'
+    if (startsPrograms(await readFile(join(registrations.path, name), 'utf8'), architecture)) return 'host'
+  }
+  if (host !== 'amd64') {
+    throw new PibakeError('HOST_UNSUPPORTED', `This ${host} machine has no way to run ${architecture} programs.`, {
+      hint: 'Install `qemu-user-static`, which registers one for all of the machine.',
+    })
   }
   throw new PibakeError(
     'HOST_UNSUPPORTED',
-    'This machine cannot run arm64 programs: its kernel is older than Linux 6.7.',
+    `This machine cannot run ${architecture} programs: its kernel is older than Linux 6.7.`,
     {
       hint: 'Boot a newer kernel (Debian 12 has one in its backports), or install `qemu-user-static`, which is slower.',
       details: [probe.found],

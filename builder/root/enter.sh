@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs in the tools sandbox as real root: stacks the target root's overlay, then gives up to a user namespace of its own.
-# usage: enter.sh LOWERDIR[:LOWERDIR…] DISPATCHER|- PROGRAM [ARGUMENT…]
+# usage: enter.sh LOWERDIR[:LOWERDIR…] DISPATCHER:MAGIC|- PROGRAM [ARGUMENT…]
 set -eu
 lower=$1
 shift

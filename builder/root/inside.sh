@@ -1,14 +1,15 @@
 #!/bin/sh
 # Runs in the target's own user and mount namespace: whatever is mounted or registered here ends with the last process.
-# usage: inside.sh DISPATCHER|- PROGRAM [ARGUMENT…]
+# usage: inside.sh DISPATCHER:MAGIC|- PROGRAM [ARGUMENT…]
+# MAGIC is how the target's programs begin, in hex.
 set -eu
 dispatcher=$1
 shift
 if [ "$dispatcher" != - ]; then
   mount -t binfmt_misc binfmt_misc /binfmt
-  magic='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00'
+  magic=$(printf '%s' "${dispatcher#*:}" | sed 's/../\\x&/g')
   mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
-  printf '%s' ":pibake:M::$magic:$mask:$dispatcher:PF" >/binfmt/register
+  printf '%s' ":pibake:M::$magic:$mask:${dispatcher%%:*}:PF" >/binfmt/register
 fi
 mount --rbind /proc /target/proc
 mount --rbind /dev /target/dev

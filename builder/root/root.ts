@@ -1,6 +1,6 @@
 import { lstat, lutimes, mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Architecture, architectures, hostArchitecture } from '../host/architecture.ts'
+import { type Architecture, architectures, elfMagic, hostArchitecture } from '../host/architecture.ts'
 import { runTool, type ToolOptions, type Tools } from '../host/sandbox.ts'
 
 /**
@@ -90,7 +90,7 @@ export const runInRoot = async (
         .map(({ target }) => target)
         .reverse()
         .join(':'),
-      root.dispatcher ? '/dispatcher' : '-',
+      root.dispatcher ? `/dispatcher:${elfMagic(root.architecture)}` : '-',
       ...argv,
     ],
     {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { startsArm64 } from '../../builder/host/emulation.ts'
+import { startsPrograms } from '../../builder/host/emulation.ts'
 
 const registration = (changes: { state?: string; flags?: string; magic?: string }): string =>
   [
@@ -13,10 +13,16 @@ const registration = (changes: { state?: string; flags?: string; magic?: string 
   ].join('\n')
 
 const starts = test.macro((t, changes: Parameters<typeof registration>[0], expected: boolean) => {
-  t.is(startsArm64(registration(changes)), expected)
+  t.is(startsPrograms(registration(changes), 'arm64'), expected)
 })
 
 test('what qemu-user-static registers starts arm64 programs in any root', starts, {}, true)
 test('a registration that is switched off does not', starts, { state: 'disabled' }, false)
 test('nor one whose interpreter is looked up inside the root', starts, { flags: 'POC' }, false)
-test('nor one for another architecture', starts, { magic: '7f454c4601010100000000000000000002002800' }, false)
+const arm = '7f454c4601010100000000000000000002002800'
+test('nor one for another architecture', starts, { magic: arm }, false)
+
+test('that one starts the programs of 32-bit systems', (t) => {
+  t.true(startsPrograms(registration({ magic: arm }), 'armhf'))
+  t.false(startsPrograms(registration({}), 'armhf'))
+})
