@@ -1,7 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { errnoOf, PibakeError } from '../core/error.ts'
-import { parseStanzas, type Stanza } from '../deb/deb822.ts'
+import { PibakeError } from '../core/error.ts'
+import { type AptSource, readAptSources } from '../deb/apt-sources.ts'
 
 /** Where Debian's archives are fetched from; addresses without a trailing slash. */
 export interface Mirrors {
@@ -12,59 +10,15 @@ export interface Mirrors {
   snapshot?: string
 }
 
-/** An address and a suite that the host's apt is set to use. */
-export interface AptSource {
-  uri: string
-  suite: string
-}
-
 const debianSuite =
   /^(?:bookworm|trixie|forky|sid|oldstable|stable|testing|unstable)(?:-(updates|security|proposed-updates|backports))?\/?$/
 
-/** Entries of apt's one-line format: `deb [options] uri suite component…`, sources.list(5). */
-export const parseOneLineSources = (text: string): AptSource[] =>
-  text.split('\n').flatMap((line) => {
-    const match = /^\s*deb\s+(?:\[[^\]]*\]\s*)?(\S+)\s+(\S+)/.exec(line)
-    const [, uri, suite] = match ?? []
-    return uri === undefined || suite === undefined ? [] : [{ uri, suite }]
-  })
-
-/** Entries of apt's deb822 format (`*.sources`), sources.list(5). */
-export const parseDeb822Sources = (text: string): AptSource[] => [...parseStanzas(text)].flatMap(sourcesOf)
-
-const sourcesOf = (stanza: Stanza): AptSource[] => {
-  const list = (name: string): string[] => stanza[name]?.split(/\s+/).filter((word) => word !== '') ?? []
-  if (stanza.Enabled?.toLowerCase() === 'no' || !list('Types').includes('deb')) return []
-  return list('URIs').flatMap((uri) => list('Suites').map((suite) => ({ uri, suite })))
-}
-
-/** All entries of apt's configuration below `folder` (normally `/etc/apt`), in apt's own order. */
-const readAptSources = async (folder: string): Promise<AptSource[]> => {
-  const sources = parseOneLineSources(await readIfPresent(join(folder, 'sources.list')))
-  for (const name of (await listIfPresent(join(folder, 'sources.list.d'))).sort()) {
-    const path = join(folder, 'sources.list.d', name)
-    if (name.endsWith('.list')) sources.push(...parseOneLineSources(await readIfPresent(path)))
-    if (name.endsWith('.sources')) sources.push(...parseDeb822Sources(await readIfPresent(path)))
-  }
-  return sources
-}
-
-const readIfPresent = (path: string): Promise<string> => readFile(path, 'utf8').catch(absent(''))
-const listIfPresent = (path: string): Promise<string[]> => readdir(path).catch(absent<string[]>([]))
-
-const absent =
-  <T>(value: T) =>
-  (error: unknown): T => {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return value
-    throw error
-  }
-
 /** The first http(s) address of Debian's main archive, and the first of its security archive. */
 export const pickMirrors = (
-  sources: readonly AptSource[],
+  sources: readonly Pick<AptSource, 'uri' | 'suite'>[],
 ): { main: string | undefined; security: string | undefined } => {
   const debian = sources.filter(({ uri, suite }) => /^https?:\/\//.test(uri) && debianSuite.test(suite))
-  const isSecurity = ({ suite }: AptSource) => debianSuite.exec(suite)?.[1] === 'security'
+  const isSecurity = ({ suite }: Pick<AptSource, 'suite'>) => debianSuite.exec(suite)?.[1] === 'security'
   return {
     main: trimmed(debian.find((source) => !isSecurity(source))?.uri),
     security: trimmed(debian.find(isSecurity)?.uri),

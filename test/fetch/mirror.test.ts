@@ -3,48 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { PibakeError } from '../../builder/core/error.ts'
-import { findMirrors, parseDeb822Sources, parseOneLineSources, pickMirrors } from '../../builder/fetch/mirror.ts'
-
-const oneLine = `# comment
-deb http://mirror.example/debian/ trixie main contrib
-deb-src http://mirror.example/debian trixie main
-  deb [ arch=amd64 signed-by=/x.gpg ] https://other.example/debian trixie-updates main # why
-deb cdrom:[Debian]/ trixie main
-deb http://sec.example/debian-security/ trixie-security main
-`
-
-const deb822 = `Types: deb deb-src
-URIs: http://a.example/debian http://b.example/debian
-Suites: bookworm bookworm-updates
-Components: main
-# Types: comment
-Signed-By: /usr/share/keyrings/x.gpg
-
-Enabled: no
-Types: deb
-URIs: http://disabled.example/debian
-Suites: trixie
-
-Types: deb-src
-URIs: http://sources.example/debian
-Suites: trixie
-`
-
-test('one-line sources', (t) => {
-  t.deepEqual(parseOneLineSources(oneLine).slice(0, 2), [
-    { uri: 'http://mirror.example/debian/', suite: 'trixie' },
-    { uri: 'https://other.example/debian', suite: 'trixie-updates' },
-  ])
-})
-
-test('deb822 sources, without disabled ones and sources', (t) => {
-  t.deepEqual(parseDeb822Sources(deb822), [
-    { uri: 'http://a.example/debian', suite: 'bookworm' },
-    { uri: 'http://a.example/debian', suite: 'bookworm-updates' },
-    { uri: 'http://b.example/debian', suite: 'bookworm' },
-    { uri: 'http://b.example/debian', suite: 'bookworm-updates' },
-  ])
-})
+import { findMirrors, pickMirrors } from '../../builder/fetch/mirror.ts'
 
 test('only archives of Debian count, and only over http', (t) => {
   t.deepEqual(
@@ -65,6 +24,14 @@ const aptFolder = async (files: Readonly<Record<string, string>>): Promise<strin
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
   return folder
 }
+const oneLine = `deb [ arch=amd64 ] https://other.example/debian trixie-updates main # why
+deb http://sec.example/debian-security/ trixie-security main
+`
+const deb822 = `Types: deb
+URIs: http://a.example/debian/
+Suites: bookworm bookworm-updates
+Components: main
+`
 const never = async (): Promise<boolean> => false
 
 test('apt configuration of the host is read from both formats', async (t) => {
