@@ -3,8 +3,9 @@ import { readLayer } from '../cache/layers.ts'
 import { missingError } from '../cache/verify.ts'
 import { hashFile, type Sha256 } from '../core/digest.ts'
 import type { Project } from '../core/project.ts'
-import { hostArchitecture } from '../host/architecture.ts'
+import { type Architecture, hostArchitecture } from '../host/architecture.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
+import type { BasePackages } from '../image/status.ts'
 import { allDebs } from '../lock/debs.ts'
 import { lockPath, readLock, readToolsLock, toolsLockPath } from '../lock/file.ts'
 import { profileRequest } from '../lock/profile-request.ts'
@@ -37,18 +38,18 @@ export interface BakePlan {
 
 /**
  * Plan a bake from the profile, its lock and the cache. Throws `LOCK_STALE` when the lock does not fit the profile;
- * `baseStatus` reads the dpkg status of a base image.
+ * `readBase` reads what a base image says of packages.
  */
 export const planBake = async (
   project: Project,
   name: string,
-  baseStatus: (image: string) => Promise<string>,
+  readBase: (image: string, architecture: Architecture) => Promise<BasePackages>,
 ): Promise<BakePlan> => {
   const profile = await resolveProfile(project, name)
   const lock = await readLock(lockPath(project.locks, profile.name))
   const { base } = profile
-  const status = base.kind === 'image' ? await baseStatus(base.path) : undefined
-  const stale = staleReasons(lock, profileRequest(profile, status))
+  const packages = base.kind === 'image' ? await readBase(base.path, profile.architecture) : undefined
+  const stale = staleReasons(lock, profileRequest(profile, packages))
   if (!lock || stale.length > 0) throw staleLock(profile.name, stale)
   const baseDigest = base.kind === 'image' ? await hashFile(base.path) : undefined
   const keyed = keySteps(await bakeSteps(profile, lock, baseDigest))

@@ -1,9 +1,10 @@
 import type { Sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
+import type { Architecture } from '../host/architecture.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
-import { readBaseStatus } from '../image/status.ts'
+import { type BasePackages, readBasePackages } from '../image/status.ts'
 import { openTree } from '../lock/trees.ts'
 import { bakePlan } from './bake.ts'
 import { openKitchen } from './kitchen.ts'
@@ -36,9 +37,9 @@ export interface BakeResult {
  */
 export const bakeProfile = async (options: BakeOptions): Promise<BakeResult> => {
   const { project, twins, emit, signal } = options
-  const baseStatus = async (image: string): Promise<string> =>
-    readBaseStatus(await openTree({ project, suite: toolsSuite, emit, signal }), image, signal)
-  const { profile, lock, steps, image, missing } = await planBake(project, options.profile, baseStatus)
+  const readBase = async (base: string, architecture: Architecture): Promise<BasePackages> =>
+    readBasePackages(await openTree({ project, suite: toolsSuite, emit, signal }), base, { architecture, signal })
+  const { profile, lock, steps, image, missing } = await planBake(project, options.profile, readBase)
   if (image) return { image: image.path, sha256: image.sha256, ran: 0 }
   assertComplete(missing)
   await using scratch = await makeScratch(project.work)

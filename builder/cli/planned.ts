@@ -2,14 +2,16 @@ import { type BakePlan, planBake } from '../bake/prepare.ts'
 import { PibakeError } from '../core/error.ts'
 import { hostArchitecture } from '../host/architecture.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
-import { readBaseStatus } from '../image/status.ts'
+import { readBasePackages } from '../image/status.ts'
 import { readToolsLock, toolsLockPath } from '../lock/file.ts'
 import { openTools } from './chosen.ts'
 import type { Context } from './context.ts'
 
 /** What a bake of the profile would do. Throws as `planBake` does. */
 export const planOf = (context: Context, profile: string): Promise<BakePlan> =>
-  planBake(context.project, profile, async (image) => readBaseStatus(await openTools(context), image, context.signal))
+  planBake(context.project, profile, async (image, architecture) =>
+    readBasePackages(await openTools(context), image, { architecture, signal: context.signal }),
+  )
 
 const curedByFetch = new Set(['LOCK_STALE', 'MISSING_OFFLINE'])
 

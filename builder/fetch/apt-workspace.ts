@@ -41,11 +41,14 @@ export const layOutApt = async (
   for (const folder of folders) await mkdir(join(work, folder), { recursive: true })
   const sources: string[] = []
   for (const index of options.indexes) {
-    const mirror = join(work, index.release.archive)
+    const { archive } = index.release
+    const mirror = join(work, 'archives', archive)
     await layOutIndex(join(mirror, 'dists', index.release.name), index, options.blobPath)
     const components = index.lists.map(({ component }) => component).join(' ')
-    const keys = join(work, `${index.release.archive}.asc`)
-    if (components !== '') sources.push(`deb [signed-by=${keys}] file:${mirror} ${index.release.name} ${components}`)
+    // apt verifies Debian's signatures once more. Keys of others may be older than what it still puts up with.
+    const trust =
+      archive === 'main' || archive === 'security' ? `signed-by=${join(work, `${archive}.asc`)}` : 'trusted=yes'
+    if (components !== '') sources.push(`deb [${trust}] file:${mirror} ${index.release.name} ${components}`)
   }
   for (const archive of ['main', 'security'] as const) {
     await writeFile(join(work, `${archive}.asc`), (await readArmouredKeys(archive)).join('\n'))

@@ -5,7 +5,7 @@ import { hostArchitecture } from '../host/architecture.ts'
 import type { Tools } from '../host/sandbox.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { toolPackages, toolsSuite, twinPackages } from '../host/tools-packages.ts'
-import { readBaseStatus } from '../image/status.ts'
+import { readBasePackages } from '../image/status.ts'
 import {
   formatLock,
   lockPath,
@@ -72,11 +72,15 @@ export const fetchAll = async (options: FetchOptions): Promise<{ lock: Lock | un
   await using scratch = await makeScratch(project.work)
   const path = lockPath(project.locks, profile.name)
   const old = await readLock(path)
-  const status = profile.base.kind === 'image' ? await readBaseStatus(tools, profile.base.path, signal) : undefined
+  const { architecture } = profile
+  const base =
+    profile.base.kind === 'image'
+      ? await readBasePackages(tools, profile.base.path, { architecture, signal })
+      : undefined
   const { lock: debian } = await fetchDebian({
     ...context,
     profile: profile.name,
-    request: profileRequest(profile, status),
+    request: profileRequest(profile, base),
     lock: old,
     tools: async () => tools,
     scratch: scratch.path,

@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import { type Key, readKeys } from 'openpgp'
 import type { Sha256 } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
 import { type Emit, runStep } from '../core/event.ts'
 import { unpackXzWhole } from '../host/xz.ts'
-import type { PackagesFrom } from '../lock/request.ts'
+import type { ArchiveSource, BaseSources, PackagesFrom } from '../lock/request.ts'
 import type { Mirrors } from './mirror.ts'
 import { buildPackageTable, type IndexText, type PackageTable } from './package-table.ts'
-import { type ArchiveName, type Release, readArchiveKeys, verifyRelease } from './release.ts'
+import { type Release, readArchiveKeys, verifyRelease } from './release.ts'
 
 /** Something to bring into the cache, from the first of its addresses that has it. */
 export interface WantedBlob {
@@ -37,7 +40,7 @@ export interface SuiteIndex {
   lists: readonly { component: string; path: string; sha256: Sha256; sizeBytes: number }[]
 }
 
-const components = ['main', 'non-free-firmware'] as const
+const debianComponents = ['main', 'non-free-firmware'] as const
 
 export interface IndexOptions {
   source: DebianSource
@@ -45,6 +48,8 @@ export interface IndexOptions {
   suite: string
   /** Packages that are taken from other suites, by suite. */
   packagesFrom?: PackagesFrom
+  /** Where a base image takes its packages from. */
+  sources?: BaseSources
   architecture: string
   /** What signatures and Valid-Until are held against. */
   now: Date
@@ -57,10 +62,14 @@ export interface IndexOptions {
 
 /** A suite at its address. */
 interface Place {
-  archive: ArchiveName
+  archive: string
   base: string
   name: string
+  components: readonly string[]
+  keys: () => Promise<Key[]>
   only?: readonly string[]
+  /** Whether there is nothing without it. */
+  needed: boolean
 }
 
 /**
@@ -72,48 +81,81 @@ export const fetchIndexes = (options: IndexOptions): Promise<SuiteIndex[]> => {
   const { suite, architecture, emit } = options
   const id = `indexes:${suite}:${architecture}`
   return runStep(emit, { id, title: `Read the package lists of ${suite} (${architecture})` }, async () => {
-    const { main, security } = options.mirrors
-    if (security === undefined) emit({ type: 'notice', level: 'warn', message: noSecurity })
-    const others = Object.entries(options.packagesFrom ?? {})
-    const places: Place[] = [
-      { archive: 'main', base: main, name: suite },
-      { archive: 'main', base: main, name: `${suite}-updates` },
-      ...(security === undefined ? [] : [{ archive: 'security' as const, base: security, name: `${suite}-security` }]),
-      ...others.map(([name, only]): Place => ({ archive: 'main', base: main, name, only })),
-    ]
+    const { debian, others } = options.sources ?? { debian: true, others: [] }
+    const places = [...(debian ? debianPlaces(options) : []), ...others.map((source) => placeOf(source, options))]
     const indexes = await Promise.all(places.map((place) => fetchIndex(place, options)))
-    const needed = new Set([suite, ...others.map(([name]) => name)])
-    const absent = places.find(({ name }, index) => needed.has(name) && indexes[index] === undefined)
+    const absent = places.find(({ needed }, index) => needed && indexes[index] === undefined)
     if (absent) {
-      throw new PibakeError('NETWORK', `The mirror has no suite \`${absent.name}\`: ${main}`, {
-        hint: 'Check the address; it must be the folder that holds `dists/` and `pool/`. `--mirror` names another.',
+      const other = `PIBAKE_MIRROR_${absent.archive.toUpperCase().replaceAll('-', '_')}`
+      throw new PibakeError('NETWORK', `The mirror has no suite \`${absent.name}\`: ${absent.base}`, {
+        hint: `Check the address; it must be the folder that holds \`dists/\` and \`pool/\`. ${absent.archive === 'main' ? '`--mirror`' : `The environment variable ${other}`} names another.`,
       })
     }
     return indexes.filter((index) => index !== undefined)
   })
 }
 
+/** A suite of Debian's with its updates and security updates, and the suites that some packages are taken from. */
+const debianPlaces = ({
+  mirrors,
+  suite,
+  packagesFrom,
+  readKeys: read = readArchiveKeys,
+  emit,
+}: IndexOptions): Place[] => {
+  const { main, security } = mirrors
+  if (security === undefined) emit({ type: 'notice', level: 'warn', message: noSecurity })
+  const components = debianComponents
+  const place = { archive: 'main', base: main, components, keys: () => read('main'), needed: true }
+  return [
+    { ...place, name: suite },
+    { ...place, name: `${suite}-updates`, needed: false },
+    ...(security === undefined
+      ? []
+      : [
+          {
+            ...{ archive: 'security', base: security, name: `${suite}-security` },
+            ...{ components, keys: () => read('security'), needed: false },
+          },
+        ]),
+    ...Object.entries(packagesFrom ?? {}).map(([name, only]): Place => ({ ...place, name, only })),
+  ]
+}
+
+const placeOf = ({ archive, uri, suite, components, keys }: ArchiveSource, { mirrors }: IndexOptions): Place => ({
+  archive,
+  base: mirrors.others?.[archive] ?? uri,
+  name: suite,
+  components,
+  keys: async () => (await Promise.all(keys.map((armoredKeys) => readKeys({ armoredKeys })))).flat(),
+  needed: true,
+})
+
 const noSecurity =
   'No source of security updates is known; name one in PIBAKE_SECURITY_MIRROR, or the image starts without them.'
 
 const fetchIndex = async (place: Place, options: IndexOptions): Promise<SuiteIndex | undefined> => {
-  const { archive, base, name, only } = place
+  const { archive, base, name, components, only } = place
   const folder = `${base}/dists/${name}`
   const inRelease = await options.source.readText(`${folder}/InRelease`)
   if (inRelease === undefined) {
     options.emit({ type: 'debug', message: `there is no suite ${name} at ${base}` })
     return undefined
   }
-  const keys = await (options.readKeys ?? readArchiveKeys)(archive)
+  const keys = await place.keys()
   const release = await verifyRelease(inRelease, { ...options, archive, name, keys })
   if (release.validUntil && release.validUntil < options.now) {
     const message = `The mirror's index of \`${name}\` is out of date since ${release.validUntil.toISOString()}.`
     options.emit({ type: 'notice', level: 'warn', message })
   }
   const lists = components.flatMap((component) => {
-    const path = `${component}/binary-${options.architecture}/Packages.xz`
-    const file = release.files.get(path)
-    return file ? [{ component, path, ...file }] : []
+    // Debian's archives have them as xz, as most have; some know gzip only.
+    for (const form of ['.xz', '.gz', '']) {
+      const path = `${component}/binary-${options.architecture}/Packages${form}`
+      const file = release.files.get(path)
+      if (file) return [{ component, path, ...file }]
+    }
+    return []
   })
   const wanted = lists.map(({ path, sha256, sizeBytes }) => {
     const byHash = `${folder}/${path.replace(/[^/]+$/, '')}by-hash/SHA256/${sha256}`
@@ -130,6 +172,11 @@ const fetchIndex = async (place: Place, options: IndexOptions): Promise<SuiteInd
   return { release, inRelease, lists, ...(only ? { only } : {}) }
 }
 
+const unpackList = async (path: string, content: Buffer<ArrayBuffer>): Promise<Buffer> => {
+  if (path.endsWith('.xz')) return unpackXzWhole(content)
+  return path.endsWith('.gz') ? promisify(gunzip)(content) : content
+}
+
 /** Read the lists of packages of some indexes from the cache into one table. */
 export const readPackageTable = async (
   indexes: readonly SuiteIndex[],
@@ -137,8 +184,8 @@ export const readPackageTable = async (
 ): Promise<PackageTable> => {
   const texts: IndexText[] = []
   for (const { release, lists, only } of indexes) {
-    for (const { sha256 } of lists) {
-      const text = (await unpackXzWhole(await readFile(blobPath(sha256)))).toString('utf8')
+    for (const { path, sha256 } of lists) {
+      const text = (await unpackList(path, await readFile(blobPath(sha256)))).toString('utf8')
       texts.push({ archive: release.archive, text, ...(only ? { suite: release.name } : {}) })
     }
   }

@@ -1,25 +1,26 @@
 import type { LockedDeb } from '../lock/schema.ts'
 import type { DebianSource } from './indexes.ts'
 import type { Mirrors } from './mirror.ts'
-import type { ArchiveName } from './release.ts'
 
 const hourMs = 3_600_000
 
-/** Folder names of the two archives at a snapshot service: `<base>/<folder>/<time>/<path>`. */
-const snapshotFolders: Readonly<Record<ArchiveName, string>> = { main: 'debian', security: 'debian-security' }
+/** Folder names of Debian's archives at a snapshot service: `<base>/<folder>/<time>/<path>`. */
+const snapshotFolders: Readonly<Record<string, string>> = { main: 'debian', security: 'debian-security' }
 
 /** A moment as snapshot services spell it: `20260912T075541Z`. They answer with their newest state before it. */
 export const snapshotStamp = (timeMs: number): string => new Date(timeMs).toISOString().replaceAll(/[-:]|\.\d+/g, '')
 
 /** All addresses that may have a locked package: its mirror, then the snapshot service around the time of the lock. */
 export const debUrls = (deb: LockedDeb, mirrors: Mirrors, time: string): string[] => {
-  const mirror = deb.archive === 'security' ? mirrors.security : mirrors.main
+  const { main, security } = mirrors
+  const mirror = { ...mirrors.others, main, security }[deb.archive]
+  const folder = snapshotFolders[deb.archive]
   const { snapshot } = mirrors
   const lockedAt = Date.parse(time)
-  const moments = snapshot === undefined ? [] : [lockedAt + 12 * hourMs, lockedAt]
+  const moments = snapshot === undefined || folder === undefined ? [] : [lockedAt + 12 * hourMs, lockedAt]
   return [
     ...(mirror === undefined ? [] : [`${mirror}/${deb.path}`]),
-    ...moments.map((ms) => `${snapshot}/${snapshotFolders[deb.archive]}/${snapshotStamp(ms)}/${deb.path}`),
+    ...moments.map((ms) => `${snapshot}/${folder}/${snapshotStamp(ms)}/${deb.path}`),
   ]
 }
 

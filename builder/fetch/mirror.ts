@@ -1,5 +1,6 @@
 import { PibakeError } from '../core/error.ts'
 import { type AptSource, readAptSources } from '../deb/apt-sources.ts'
+import type { BaseSources } from '../lock/request.ts'
 
 /** Where Debian's archives are fetched from; addresses without a trailing slash. */
 export interface Mirrors {
@@ -8,6 +9,8 @@ export interface Mirrors {
   security: string | undefined
   /** Base address of an archive that keeps old packages, tried when the mirror has dropped one. */
   snapshot?: string
+  /** Other archives by the names that locks have for them. */
+  others?: Readonly<Record<string, string>>
 }
 
 const debianSuite =
@@ -70,6 +73,23 @@ export const findMirrors = async (options: MirrorOptions): Promise<Mirrors> => {
     security: security ?? (await guessSecurity(main, options)),
     ...(snapshot === undefined ? {} : { snapshot }),
   }
+}
+
+/**
+ * The mirrors with the archives of a base image, at the addresses that it names unless PIBAKE_MIRROR_<ARCHIVE> names
+ * another: `PIBAKE_MIRROR_RASPI` for `raspi`.
+ */
+export const addArchives = (
+  mirrors: Mirrors,
+  sources: BaseSources | undefined,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Mirrors => {
+  if (sources === undefined || sources.others.length === 0) return mirrors
+  const others = sources.others.map(({ archive, uri }): [string, string] => {
+    const given = nonEmpty(env[`PIBAKE_MIRROR_${archive.toUpperCase().replaceAll('-', '_')}`])
+    return [archive, trimmed(given) ?? uri]
+  })
+  return { ...mirrors, others: Object.fromEntries(others) }
 }
 
 const guessSecurity = async (main: string, options: MirrorOptions): Promise<string | undefined> => {

@@ -2,14 +2,13 @@ import { asSha256, isSha256, type Sha256 } from '../core/digest.ts'
 import { parseStanzas, type Stanza } from '../deb/deb822.ts'
 import { parseRelations, type Relation } from '../deb/relation.ts'
 import { compareVersions, versionSatisfies } from '../deb/version.ts'
-import type { ArchiveName } from './release.ts'
 
 /** One package of a Packages index. */
 export interface IndexedPackage {
   name: string
   version: string
   architecture: string
-  archive: ArchiveName
+  archive: string
   /** The suite that it comes from, where only chosen packages are taken of that. */
   suite?: string
   /** Its `Filename:`, a path below the archive's address. */
@@ -75,7 +74,7 @@ const toPackage = (stanza: Stanza, { archive, suite }: IndexText): IndexedPackag
 
 /** A Packages index; `suite` where only chosen packages are taken of it. */
 export interface IndexText {
-  archive: ArchiveName
+  archive: string
   suite?: string
   text: string
 }

@@ -10,7 +10,8 @@ export type ArchiveName = 'main' | 'security'
 
 /** A signed index of a suite, after its signature has been verified. */
 export interface Release {
-  archive: ArchiveName
+  /** `main` and `security` are Debian's. */
+  archive: string
   /** The name it was asked by: `trixie`, `trixie-updates`, `trixie-security`. */
   name: string
   /** `stable`, `testing-security` … */
@@ -51,7 +52,7 @@ const invalid = (name: string, reason: string, options: { hint?: string; cause?:
  */
 export const verifyRelease = async (
   inRelease: string,
-  options: { archive: ArchiveName; name: string; keys: readonly Key[]; now: Date; acceptExpired?: boolean },
+  options: { archive: string; name: string; keys: readonly Key[]; now: Date; acceptExpired?: boolean },
 ): Promise<Release> => {
   const text = await verifiedText(inRelease, options)
   const release = parseRelease(text, { ...options, sha256: hashBytes(inRelease) })
@@ -97,11 +98,11 @@ const requireLiveKey = async (keyId: KeyID, keys: readonly Key[], now: Date): Pr
   await key.getSigningKey(keyId, now)
 }
 
-const parseRelease = (text: string, options: { archive: ArchiveName; name: string; sha256: Sha256 }): Release => {
+const parseRelease = (text: string, options: { archive: string; name: string; sha256: Sha256 }): Release => {
   const stanza = parseStanza(text)
   const date = readDate(stanza.Date)
-  if (date === undefined || stanza.Codename === undefined)
-    throw invalid(options.name, 'it names no date or no codename')
+  const codename = stanza.Codename ?? stanza.Suite
+  if (date === undefined || codename === undefined) throw invalid(options.name, 'it names no date or no codename')
   const files = new Map<string, { sizeBytes: number; sha256: Sha256 }>()
   for (const line of (stanza.SHA256 ?? '').split('\n')) {
     const [sha256, size, path] = line.trim().split(/\s+/)
@@ -111,8 +112,8 @@ const parseRelease = (text: string, options: { archive: ArchiveName; name: strin
   return {
     archive: options.archive,
     name: options.name,
-    suite: stanza.Suite ?? stanza.Codename,
-    codename: stanza.Codename,
+    suite: stanza.Suite ?? codename,
+    codename,
     date,
     validUntil: readDate(stanza['Valid-Until']),
     byHash: stanza['Acquire-By-Hash'] === 'yes',

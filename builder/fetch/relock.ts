@@ -7,7 +7,7 @@ import { type DebianRequest, requestDigest, staleLock, staleReasons } from '../l
 import type { DebianLock, Lock, LockedDeb, LockedIndex } from '../lock/schema.ts'
 import { type DebianSource, fetchIndexes, readPackageTable, type SuiteIndex, timeOf } from './indexes.ts'
 import { bringDebs } from './locked-debs.ts'
-import type { Mirrors } from './mirror.ts'
+import { addArchives, type Mirrors } from './mirror.ts'
 import { resolveSteps } from './resolve.ts'
 
 /** What every fetch from Debian's archives needs. */
@@ -50,21 +50,23 @@ export const fetchDebian = async (
   },
 ): Promise<Fetched<DebianLock>> => {
   const { lock, request, profile, source, emit } = options
+  const archives = async () => addArchives(await options.mirrors(), request.sources)
   const stale = staleReasons(lock, request)
   if (stale.length > 0 && options.frozen) throw staleLock(profile, stale)
   if (lock && stale.length === 0 && !options.refresh) {
-    const gone = await bringDebs(allDebs(lock), { ...options, time: lock.time })
+    const gone = await bringDebs(allDebs(lock), { ...options, mirrors: archives, time: lock.time })
     if (gone.length === 0) return { lock, changes: [] }
     reportGone(gone, profile, options)
   }
-  const { suite, architecture, steps, extras, status, packagesFrom } = request
-  const mirrors = await options.mirrors()
+  const { suite, architecture, steps, extras, status, packagesFrom, sources } = request
+  const mirrors = await archives()
   const indexes = await fetchIndexes({
     ...options,
     mirrors,
     suite,
     architecture,
     ...(packagesFrom ? { packagesFrom } : {}),
+    ...(sources ? { sources } : {}),
   })
   const table = await readPackageTable(indexes, source.blobPath)
   const resolved = await resolveSteps({
@@ -89,7 +91,7 @@ export const fetchDebian = async (
     indexes: indexes.map(toLockedIndex),
     ...resolved,
   }
-  const missing = await bringDebs(allDebs(fresh), { ...options, time })
+  const missing = await bringDebs(allDebs(fresh), { ...options, mirrors: archives, time })
   if (missing.length > 0) throw lacking(missing)
   const changes = lock ? diffLocks({ ...lock, npm: {}, artifacts: {} }, fresh) : []
   reportChanges(profile, changes, emit)

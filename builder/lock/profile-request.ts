@@ -13,10 +13,13 @@ const packagesFromOf = ({ suite, stages }: ResolvedProfile): PackagesFrom => {
 }
 
 /**
- * What a profile asks of Debian, step by step as the bake installs it. `status` is the dpkg status of the base image, for
+ * What a profile asks of Debian, step by step as the bake installs it. `image` is what the base image says of packages, for
  * a profile that starts from one.
  */
-export const profileRequest = (profile: ResolvedProfile, status: string | undefined): DebianRequest => {
+export const profileRequest = (
+  profile: ResolvedProfile,
+  image: Pick<DebianRequest, 'status' | 'sources'> | undefined,
+): DebianRequest => {
   const present = new Set(profile.stages.map(({ stage }) => stage.name))
   const chosen = (need: string): string[] => alternativesOf(need).filter((name) => present.has(name))
   const stages = profile.stages.map(
@@ -41,6 +44,6 @@ export const profileRequest = (profile: ResolvedProfile, status: string | undefi
     steps: profile.base.kind === 'debian' ? [base, ...stages] : stages,
     extras: profile.extraPackages,
     packagesFrom: packagesFromOf(profile),
-    ...(status === undefined ? {} : { status }),
+    ...image,
   }
 }

@@ -16,6 +16,25 @@ export interface ResolveStep {
   stagePackage?: { name: string; depends: readonly string[] }
 }
 
+/** An archive that a base image takes packages from, besides Debian's own. */
+export interface ArchiveSource {
+  /** What locks call it. */
+  archive: string
+  /** Its address, without a slash at the end. */
+  uri: string
+  suite: string
+  components: readonly string[]
+  /** The keys that may sign it, ASCII-armoured. */
+  keys: readonly string[]
+}
+
+/** Where the packages of a base image come from. */
+export interface BaseSources {
+  /** Whether Debian's archives are among them. */
+  debian: boolean
+  others: readonly ArchiveSource[]
+}
+
 /** What a profile asks of Debian's archives. */
 export interface DebianRequest {
   suite: string
@@ -28,6 +47,8 @@ export interface DebianRequest {
   packagesFrom?: PackagesFrom
   /** The dpkg status of a base image; nothing is installed without it. */
   status?: string
+  /** The archives that a base image takes its packages from; Debian's alone without it. */
+  sources?: BaseSources
 }
 
 /** Names of packages by the suite that they are taken from. */
@@ -49,6 +70,18 @@ export const requestDigest = (request: DebianRequest): Sha256 =>
     ...(Object.keys(request.packagesFrom ?? {}).length === 0
       ? {}
       : { packagesFrom: sortedLists(request.packagesFrom) }),
+    // The same holds for these. Addresses have no part in it: they may differ from machine to machine.
+    ...(request.sources === undefined || request.sources.others.length === 0
+      ? {}
+      : {
+          sources: [
+            request.sources.debian,
+            ...request.sources.others.map(({ archive, suite, components, keys }) => [
+              ...[archive, suite],
+              ...[[...components], [...keys]],
+            ]),
+          ],
+        }),
     steps: request.steps.map(({ name, packages, recommends, essential, stagePackage }) => ({
       name,
       packages: [...packages].sort(),

@@ -11,6 +11,11 @@ const poolPath = z
     'must be a path below the mirror, not an address',
   )
 
+const archiveName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be the name of an archive, not an address')
+  .describe("`main` and `security` are Debian's; others are named as the base image names their sources")
+
 const sizeBytes = z.int().nonnegative()
 
 const lockedDeb = z.strictObject({
@@ -18,7 +23,7 @@ const lockedDeb = z.strictObject({
   version: z.string().min(1),
   architecture: z.string().min(1),
   path: poolPath.describe('`Filename:` of the package: its path below the address of its archive'),
-  archive: z.enum(['main', 'security']),
+  archive: archiveName,
   suite: z.string().min(1).optional().describe("the suite it was taken from, where that is not the profile's"),
   sizeBytes,
   sha256,
@@ -36,7 +41,7 @@ const lockedNpm = z.strictObject({
 const lockedArtifact = z.strictObject({ name: z.string().min(1), sha256, sizeBytes })
 
 const lockedIndex = z.strictObject({
-  archive: z.enum(['main', 'security']),
+  archive: archiveName,
   suite: z.string().min(1),
   date: z.iso.datetime(),
   sha256: sha256.describe('of its InRelease file'),

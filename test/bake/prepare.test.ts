@@ -16,7 +16,7 @@ import { resolveProfile } from '../../builder/profile/resolve.ts'
 import { deb as anyDeb } from '../lock/_lock.ts'
 import { makeProject, profileYaml, stageYaml } from '../profile/_project.ts'
 
-const noImage = (): Promise<string> => Promise.reject(new Error('no base image here'))
+const noImage = (): Promise<never> => Promise.reject(new Error('no base image here'))
 
 const deb = (name: string): LockedDeb => ({ ...anyDeb(name), sizeBytes: 10 })
 

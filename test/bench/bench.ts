@@ -42,9 +42,13 @@ const chosenParts = (): ReadonlySet<Part> => {
   )
 }
 
+const noBase = (): never => {
+  throw new Error('the profiles of the bench start from nothing')
+}
+
 /** The plan of a profile in the checkout, and everything that its steps share; `scratch` must be its own. */
 const openPlan = async ({ project }: Checkout, name: string, scratch: string, signal: AbortSignal) => {
-  const plan = await planBake(project, name, async () => '')
+  const plan = await planBake(project, name, noBase)
   const kitchen = await openKitchen(plan, { project, twins: true, scratch, emit: () => undefined, signal })
   return { kitchen, steps: plan.steps }
 }
@@ -114,7 +118,7 @@ const bench = async (chosen: ReadonlySet<Part>, signal: AbortSignal): Promise<vo
   }
   if (chosen.has('community')) {
     say('\nWhole bake of community')
-    const plan = await planBake(checkout.project, 'community', async () => '')
+    const plan = await planBake(checkout.project, 'community', noBase)
     add('community', await benchWholeBake(checkout, { profile: 'community', steps: plan.steps.length }, say))
   }
   if (chosen.has('image')) {

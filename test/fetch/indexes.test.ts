@@ -37,10 +37,21 @@ ${files}`
 }
 const listed = (path: string, content: string): string => ` ${hashBytes(content)} ${content.length} ${path}\n`
 const arm64 = 'main/binary-arm64/Packages.xz'
+const zipped = 'rpi/binary-arm64/Packages.gz'
 const trixie = await signed({
   codename: 'trixie',
   files: `${listed(arm64, 'one')}${listed('main/binary-amd64/Packages.xz', 'two')}`,
 })
+
+const other = await generateKey({ userIDs: [{ name: 'y' }], date, format: 'armored' })
+const vendor = { archive: 'raspi', uri: 'http://r/debian', suite: 'trixie', components: ['main', 'rpi'] }
+const vendorTexts = {
+  'http://m/debian/dists/trixie/InRelease': trixie,
+  'http://r/debian/dists/trixie/InRelease': await signed({
+    codename: 'trixie',
+    files: `${listed(arm64, 'five')}${listed(zipped, 'six')}`,
+  }),
+}
 
 const options = (source: ReturnType<typeof fakeSource>['source'], events: PibakeEvent[] = []) => ({
   source,
@@ -102,6 +113,51 @@ test('a mirror without the suite', async (t) => {
   t.is(error?.code, 'NETWORK')
   t.true(error?.message.includes('`trixie`'))
 })
+
+test('an archive of a base image: verified by the keys that the image has, with the components that it names', async (t) => {
+  const { source } = fakeSource({ texts: vendorTexts })
+  const sources = { debian: true, others: [{ ...vendor, keys: [made.publicKey] }] }
+  const indexes = await fetchIndexes({ ...options(source), sources })
+  t.deepEqual(
+    indexes.map(({ release, lists }) => [release.archive, release.name, ...lists.map(({ path }) => path)]),
+    [
+      ['main', 'trixie', arm64],
+      ['raspi', 'trixie', arm64, zipped],
+    ],
+  )
+})
+
+test('a base image that takes nothing of Debian gets nothing of it', async (t) => {
+  const { source, calls } = fakeSource({ texts: { ...vendorTexts, 'http://l/x/dists/trixie/InRelease': trixie } })
+  const sources = { debian: false, others: [{ ...vendor, keys: [made.publicKey] }] }
+  const mirrors = { main: 'http://m/debian', security: undefined, others: { raspi: 'http://l/x' } }
+  const indexes = await fetchIndexes({ ...options(source), mirrors, sources })
+  t.deepEqual(
+    indexes.map(({ release }) => release.archive),
+    ['raspi'],
+  )
+  t.deepEqual(calls.read, ['http://l/x/dists/trixie/InRelease'])
+})
+
+for (const [reason, texts, keys, code, said] of [
+  ['signed by somebody else', vendorTexts, [other.publicKey], 'SIGNATURE_INVALID', /trixie/],
+  [
+    'not there',
+    { 'http://m/debian/dists/trixie/InRelease': trixie },
+    [made.publicKey],
+    'NETWORK',
+    /http:\/\/r\/debian/,
+  ],
+] as const) {
+  test(`an archive of a base image that is ${reason}`, async (t) => {
+    const { source } = fakeSource({ texts })
+    const sources = { debian: true, others: [{ ...vendor, keys }] }
+    const error = await t.throwsAsync(fetchIndexes({ ...options(source), sources }), { instanceOf: PibakeError })
+    t.is(error?.code, code)
+    t.regex(error?.message ?? '', said)
+    if (code === 'NETWORK') t.regex(error?.hint ?? '', /PIBAKE_MIRROR_RASPI/)
+  })
+}
 
 test('packages of another suite: its index is verified and marked, and has to be there', async (t) => {
   const asked = { packagesFrom: { sid: ['b', 'a'] } }

@@ -30,6 +30,14 @@ test('addresses: the mirror of the archive, then snapshots around the time of th
   t.deepEqual(debUrls(deb('a', 'security'), { main: 'http://m/debian', security: undefined }, time), [])
 })
 
+test('an archive of a base image has an address of its own, and no snapshots', (t) => {
+  const mirrors = { main: 'http://m/debian', security: undefined, snapshot: 'http://s/archive' }
+  t.deepEqual(debUrls(deb('a', 'raspi'), { ...mirrors, others: { raspi: 'http://r/debian' } }, time), [
+    'http://r/debian/pool/a.deb',
+  ])
+  t.deepEqual(debUrls(deb('a', 'raspi'), mirrors, time), [])
+})
+
 test('a full cache asks for no mirror', async (t) => {
   const { source, calls } = fakeSource({ cached: [hashBytes('a')] })
   const gone = await bringDebs([deb('a'), deb('a')], {

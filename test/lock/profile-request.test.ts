@@ -44,7 +44,7 @@ test('a profile on an image asks for its stages alone, on top of what the image 
     'stages/clock/stage.yaml': stageYaml('clock'),
     'stages/profiles/a.yaml': profileYaml('a', 'base: images/b.img', 'stages: [ssh]', 'extraPackages: [tmux]'),
   })
-  const { steps, status, extras } = profileRequest(await resolveProfile(project, 'a'), 'Package: x\n')
+  const { steps, status, extras } = profileRequest(await resolveProfile(project, 'a'), { status: 'Package: x\n' })
   t.deepEqual(
     steps.map(({ stagePackage }) => stagePackage),
     [

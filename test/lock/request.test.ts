@@ -64,3 +64,18 @@ test('reasons name the packages and stages', (t) => {
     'extraPackages: vim is not locked',
   ])
 })
+
+test('the archives of a base image belong to the request, wherever they are; Debian alone changes nothing', (t) => {
+  const request = { suite: 'trixie', architecture: 'armhf', steps: [], extras: [] }
+  const source = { archive: 'raspi', uri: 'http://a.example', suite: 'trixie', components: ['main'], keys: ['key'] }
+  const digestOf = (debian: boolean, others: readonly (typeof source)[]) =>
+    requestDigest({ ...request, sources: { debian, others } })
+  t.is(digestOf(true, []), requestDigest(request))
+  const own = digestOf(true, [source])
+  t.not(own, requestDigest(request))
+  t.is(digestOf(true, [{ ...source, uri: 'http://b.example' }]), own)
+  t.not(digestOf(false, [source]), own)
+  for (const change of [{ archive: 'x' }, { suite: 'forky' }, { components: ['rpi'] }, { keys: ['other'] }]) {
+    t.not(digestOf(true, [{ ...source, ...change }]), own)
+  }
+})

@@ -194,7 +194,7 @@ export const makeCheckout = async ({ isWarm = false } = {}): Promise<Checkout> =
       const profile = await resolveProfile(project, name)
       const pub = await readLock(lockPath(project.locks, 'pub'))
       if (!pub) throw new Error('pub is not locked')
-      const request = profileRequest(profile, base?.status)
+      const request = profileRequest(profile, base)
       const onBase = new Set(
         [...parseStanzas(base?.status ?? '')].map(({ Package, Version }) => `${Package} ${Version}`),
       )
