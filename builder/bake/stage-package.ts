@@ -23,12 +23,13 @@ import { npmContent, stagePackageInputs } from './steps.ts'
  * cache as one archive.
  */
 const openNpmTree = async (kitchen: Kitchen, stage: string, npm: readonly LockedNpm[]): Promise<Tree> => {
-  const { blobs, project, scratch, timeSeconds, signal } = kitchen
-  const key = hashJson(['npm tree', npmTreeFormat, timeSeconds, npmContent(npm)])
+  const { blobs, project, profile, scratch, timeSeconds, signal } = kitchen
+  const { architecture } = profile
+  const key = hashJson(['npm tree', npmTreeFormat, architecture, timeSeconds, npmContent(npm)])
   const label = `the npm tree of stage \`${stage}\``
   const tree = await derive(project.cache, { key, label, signal }, async (path) => {
     const destination = join(scratch, `npm-${stage}`)
-    await extractNpmTree(npm, { blobs, destination, timeSeconds, signal })
+    await extractNpmTree(npm, { architecture, blobs, destination, timeSeconds, signal })
     await create({ file: path, cwd: destination, portable: true }, ['node_modules'])
     await rm(destination, { recursive: true })
   })
@@ -92,7 +93,7 @@ export const stagePackage = async (
   entry: ResolvedProfile['stages'][number],
   planned?: readonly Input[],
 ): Promise<RepositoryDeb> => {
-  const { lock, project, scratch, timeSeconds, signal } = kitchen
+  const { lock, profile, project, scratch, timeSeconds, signal } = kitchen
   const { stage, settings } = entry
   const inputs = await stagePackageInputs(entry, lock)
   if (planned) assertPlanned(stage.name, inputs, planned)
@@ -106,6 +107,7 @@ export const stagePackage = async (
     const result = await buildStagePackage({
       stage,
       settings,
+      architecture: profile.architecture,
       ...(npmTree ? { npmTree } : {}),
       artifacts,
       timeSeconds,

@@ -38,7 +38,7 @@ export const stagePackageInputs = async (
     { name: 'files and settings', digest: await stageDigest(stage, settings) },
     { name: 'npm tree', digest: hashJson(npmContent(lock.npm[stage.name] ?? [])) },
     { name: 'artifacts', digest: hashJson([...artifacts, ...members]) },
-    { name: 'package format', digest: hashJson([stagePackageFormat, lock.time]) },
+    { name: 'package format', digest: hashJson([stagePackageFormat, lock.architecture, lock.time]) },
   ]
 }
 

@@ -76,8 +76,8 @@ export const writeImage = async (
 
 /** Check what goes onto the image: the lint over its root, and the packages of its mirror against the lock. */
 const approveRoot = async (kitchen: Kitchen, root: string, { hasMirror }: { hasMirror: boolean }): Promise<void> => {
-  const { lock, signal } = kitchen
-  assertClean((await lintRoot(root, { signal })).findings)
+  const { lock, profile, signal } = kitchen
+  assertClean((await lintRoot(root, { architecture: profile.architecture, signal })).findings)
   if (hasMirror) await verifyDebs(kitchen, allDebs(lock))
 }
 

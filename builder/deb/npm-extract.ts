@@ -6,6 +6,7 @@ import { explainFailure, interrupted } from '../cache/failure.ts'
 import { runParallel } from '../cache/parallel.ts'
 import type { Sha256 } from '../core/digest.ts'
 import { errnoOf, PibakeError } from '../core/error.ts'
+import type { Architecture } from '../host/architecture.ts'
 import { binFolderOf, mendFirstLine, readCommands } from './npm-bin.ts'
 import { choosePruned, hasTargetPrebuild, type NpmManifest, wantsInstallScript } from './npm-prune.ts'
 
@@ -28,6 +29,8 @@ export interface ExtractedTree {
 }
 
 export interface ExtractOptions {
+  /** Of the image; prebuilds for others are left out. */
+  architecture: Architecture
   /** Modification time of everything, in seconds since 1970. */
   timeSeconds: number
   signal?: AbortSignal
@@ -48,7 +51,7 @@ export const extractNpmTree = async (
   packages: readonly NpmTarball[],
   options: ExtractOptions & { blobs: Blobs; destination: string },
 ): Promise<ExtractedTree> => {
-  const { blobs, destination, signal } = options
+  const { architecture, blobs, destination, signal } = options
   await blobs.verifyBlobs(
     packages.map((item) => ({ ...item, label: `${item.name} ${item.version}` })),
     signal ? { signal } : {},
@@ -61,7 +64,7 @@ export const extractNpmTree = async (
     try {
       await unpackTarball(blobs.blobPath(item.sha256), folder, label)
       const manifest = await readManifest(folder, label)
-      return { item, folder, manifest, built: await prunePackage(folder, manifest) }
+      return { item, folder, manifest, built: await prunePackage(folder, { manifest, architecture }) }
     } catch (error) {
       throw explainFailure(error, label, signal)
     }
@@ -133,10 +136,13 @@ const listFiles = async (folder: string, inside = ''): Promise<string[]> => {
 }
 
 /** Remove what the image does not need. False when it needs an install script to work at its best. */
-const prunePackage = async (folder: string, manifest: NpmManifest): Promise<boolean> => {
+const prunePackage = async (
+  folder: string,
+  { manifest, architecture }: { manifest: NpmManifest; architecture: Architecture },
+): Promise<boolean> => {
   const files = await listFiles(folder)
   const readText = (file: string): Promise<string> => readFile(join(folder, file), 'utf8')
-  const pruned = await choosePruned({ manifest, files, readText })
+  const pruned = await choosePruned({ manifest, files, architecture, readText })
   const emptied = new Set<string>()
   for (const file of pruned) {
     await rm(join(folder, file))
@@ -147,7 +153,7 @@ const prunePackage = async (folder: string, manifest: NpmManifest): Promise<bool
       if (errnoOf(error) !== 'ENOTEMPTY') throw error
     })
   }
-  return hasTargetPrebuild(files) || !wantsInstallScript(manifest, files)
+  return hasTargetPrebuild(files, architecture) || !wantsInstallScript(manifest, files)
 }
 
 const linkCommands = async (

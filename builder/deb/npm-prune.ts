@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import type { Architecture } from '../host/architecture.ts'
 
 /** What of package.json says which files of a package are used. */
 export interface NpmManifest {
@@ -16,6 +17,7 @@ export interface PruneInput {
   manifest: NpmManifest
   /** All files of the package, relative to it. */
   files: readonly string[]
+  architecture: Architecture
   /** Text of a file, for folders that the package's own code may load. */
   readText: (file: string) => Promise<string>
 }
@@ -27,17 +29,20 @@ const typesAndMaps = /\.(?:d\.[cm]?ts|(?:[cm]?js|css|[cm]?ts|min)\.map)$/
 const unusedFolder = /^(?:tests?|__tests__|examples?|docs|\.github|benchmark[^/]*)$/
 const code = /\.[cm]?js$/
 
-/** Whether a folder of `prebuilds/` is for linux on arm64; prebuildify joins several architectures by `+`. */
-const isTargetPrebuild = (name: string): boolean => {
-  const [os, architectures] = name.split('-')
-  return os === 'linux' && architectures?.split('+').includes('arm64') === true
+/** What prebuildify calls the processors (Node's `process.arch`). */
+const processors: Readonly<Record<Architecture, string>> = { amd64: 'x64', arm64: 'arm64', armhf: 'arm' }
+
+/** Whether a folder of `prebuilds/` is for linux on that processor; prebuildify joins several by `+`. */
+const isTargetPrebuild = (name: string, architecture: Architecture): boolean => {
+  const [os, named] = name.split('-')
+  return os === 'linux' && named?.split('+').includes(processors[architecture]) === true
 }
 
 /** Whether the package brings compiled code for the image. */
-export const hasTargetPrebuild = (files: readonly string[]): boolean =>
+export const hasTargetPrebuild = (files: readonly string[], architecture: Architecture): boolean =>
   files.some((file) => {
     const name = prebuild.exec(file)?.[1]
-    return name !== undefined && isTargetPrebuild(name)
+    return name !== undefined && isTargetPrebuild(name, architecture)
   })
 
 /** Whether npm would run a script of the package, or compile it, when it installs it: package.json(5). */
@@ -51,14 +56,14 @@ export const wantsInstallScript = ({ scripts }: NpmManifest, files: readonly str
  * nor the package's own code refers to. Licence texts always stay.
  */
 export const choosePruned = async (input: PruneInput): Promise<Set<string>> => {
-  const { manifest, files } = input
+  const { manifest, files, architecture } = input
   const used = new Set(referredFiles(manifest))
-  const compiled = hasTargetPrebuild(files)
+  const compiled = hasTargetPrebuild(files, architecture)
   const folders = await unusedFolders(input, used)
   const isUnneeded = (file: string): boolean => {
     if (used.has(file) || licence.test(posix.basename(file))) return false
     const machine = prebuild.exec(file)?.[1]
-    if (machine !== undefined) return !isTargetPrebuild(machine)
+    if (machine !== undefined) return !isTargetPrebuild(machine, architecture)
     const top = file.includes('/') ? file.slice(0, file.indexOf('/')) : undefined
     if (compiled && (source.test(file) || (top === 'deps' && ![...used].some((path) => path.startsWith('deps/'))))) {
       return true

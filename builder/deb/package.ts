@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { constants, createZstdCompress } from 'node:zlib'
 import { hashFile, type Sha256 } from '../core/digest.ts'
 import { errnoOf } from '../core/error.ts'
+import type { Architecture } from '../host/architecture.ts'
 import type { Stage, StageSettings } from '../profile/schema.ts'
 import { writeAr } from './ar.ts'
 import { maintainerScripts } from './maintainer.ts'
@@ -23,6 +24,8 @@ export const stagePackageFormat = 1
 export interface StagePackageOptions {
   stage: Stage
   settings: StageSettings
+  /** Of the image that the package is for. */
+  architecture: Architecture
   /** What lies below `node_modules`, that name included, for a stage with an npm tree. */
   npmTree?: Tree
   artifacts: readonly ArtifactFile[]
@@ -36,7 +39,7 @@ export interface StagePackageOptions {
 export interface StagePackage {
   name: string
   version: string
-  architecture: 'all' | 'arm64'
+  architecture: 'all' | Architecture
   /** Absolute path of the `.deb`. */
   path: string
   sizeBytes: number
@@ -77,7 +80,7 @@ const compress = async (
 const controlTree = async (
   stage: Stage,
   tree: Tree,
-  content: { md5sums: ReadonlyMap<string, string>; installedKiB: number },
+  content: { md5sums: ReadonlyMap<string, string>; architecture: Architecture; installedKiB: number },
 ): Promise<Tree> => {
   const { triggers, ...snippets } = await readSnippets(stage)
   const scripts = maintainerScripts({
@@ -91,7 +94,7 @@ const controlTree = async (
   const sums = [...content.md5sums].filter(([path]) => !conffiles.includes(`/${path}`))
   const file = (text: string, mode = 0o644): TreeEntry => ({ kind: 'file', mode, bytes: Buffer.from(text) })
   return new Map<string, TreeEntry>([
-    ['control', file(renderControl(stage, content.installedKiB))],
+    ['control', file(renderControl(stage, content))],
     ['conffiles', file(conffiles.map((path) => `${path}\n`).join(''))],
     ['md5sums', file(sums.map(([path, sum]) => `${sum}  ${path}\n`).join(''))],
     ...Object.entries(scripts).map(([name, text]): [string, TreeEntry] => [name, file(text, 0o755)]),
@@ -107,7 +110,7 @@ const controlTree = async (
 export const buildStagePackage = async (options: StagePackageOptions): Promise<StagePackage> => {
   const { stage, timeSeconds, destination, signal } = options
   const name = packageNameOf(stage.name)
-  const architecture = packageArchitectureOf(stage)
+  const architecture = packageArchitectureOf(stage, options.architecture)
   const tree = await collectTree(options)
   await mkdir(destination, { recursive: true })
   const scratch = await mkdtemp(join(destination, '.building-'))
@@ -123,7 +126,11 @@ export const buildStagePackage = async (options: StagePackageOptions): Promise<S
     // As dpkg-gencontrol counts: files in whole KiB, everything else 1 KiB.
     installedKiB += withFolders(tree).filter(([, entry]) => entry.kind !== 'file').length
     const control = { path: join(scratch, 'control.tar.zst'), timeSeconds }
-    await compress(await controlTree(stage, tree, { md5sums, installedKiB }), control, signal)
+    await compress(
+      await controlTree(stage, tree, { md5sums, architecture: options.architecture, installedKiB }),
+      control,
+      signal,
+    )
     const members = [
       { name: 'debian-binary', bytes: Buffer.from('2.0\n') },
       { name: 'control.tar.zst', source: control.path },

@@ -1,3 +1,4 @@
+import type { Architecture } from '../host/architecture.ts'
 import { alternativesOf, type SettingValue, type Stage, type StageSettings } from '../profile/schema.ts'
 
 /** Name of the Debian package that a stage becomes. */
@@ -6,9 +7,11 @@ export const packageNameOf = (stageName: string): string => `pibake-${stageName}
 /** What a stage needs, as a relation between packages (Debian policy, section 7.1). */
 const relationOf = (need: string): string => alternativesOf(need).map(packageNameOf).join(' | ')
 
-/** `all`, or `arm64` for a stage with an npm tree or artifacts, which may hold machine code. */
-export const packageArchitectureOf = (stage: Pick<Stage, 'npm' | 'artifacts'>): 'all' | 'arm64' =>
-  stage.npm || stage.artifacts.length > 0 ? 'arm64' : 'all'
+/** `all`, or the image's own for a stage with an npm tree or artifacts, which may hold machine code. */
+export const packageArchitectureOf = (
+  stage: Pick<Stage, 'npm' | 'artifacts'>,
+  architecture: Architecture,
+): 'all' | Architecture => (stage.npm || stage.artifacts.length > 0 ? architecture : 'all')
 
 /** Fold text at 78 columns into lines of an extended description, see Debian policy, section 5.6.13. */
 const foldDescription = (text: string): string[] =>
@@ -29,12 +32,15 @@ const foldDescription = (text: string): string[] =>
     })
 
 /** The control file of a stage's package. `installedKiB` is an estimate after deb-substvars(5). */
-export const renderControl = (stage: Stage, installedKiB: number): string => {
+export const renderControl = (
+  stage: Stage,
+  { architecture, installedKiB }: { architecture: Architecture; installedKiB: number },
+): string => {
   const depends = [...new Set([...stage.packages, ...stage.needs.map(relationOf)])]
   return [
     `Package: ${packageNameOf(stage.name)}`,
     `Version: ${stage.version}`,
-    `Architecture: ${packageArchitectureOf(stage)}`,
+    `Architecture: ${packageArchitectureOf(stage, architecture)}`,
     'Maintainer: pibake <pibake@localhost>',
     `Installed-Size: ${installedKiB}`,
     ...(depends.length > 0 ? [`Depends: ${depends.join(', ')}`] : []),

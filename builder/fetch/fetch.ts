@@ -90,7 +90,7 @@ export const fetchAll = async (options: FetchOptions): Promise<{ lock: Lock | un
     version: 1,
     profile: profile.name,
     ...debian,
-    npm: await fetchNpmTrees(stages, old?.npm ?? {}, { blobs, emit, signal }),
+    npm: await fetchNpmTrees(stages, old?.npm ?? {}, { architecture: profile.architecture, blobs, emit, signal }),
     artifacts: await fetchArtifacts(
       stages.filter(({ artifacts }) => artifacts.length > 0),
       { blobs, emit, signal, stepId: 'artifacts' },

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { PibakeError } from '../core/error.ts'
 import { runStep } from '../core/event.ts'
+import type { Architecture } from '../host/architecture.ts'
 import type { LockedNpm } from '../lock/schema.ts'
 import type { Stage } from '../profile/schema.ts'
 import { type DownloadOptions, downloadAll } from './download.ts'
-import { readNpmTree } from './npm.ts'
+import { npmTargetOf, readNpmTree } from './npm.ts'
 import { findRegistry, tarballUrl } from './registry.ts'
 
 /**
@@ -14,13 +15,13 @@ import { findRegistry, tarballUrl } from './registry.ts'
 export const fetchNpmTrees = async (
   stages: readonly Stage[],
   locked: Readonly<Record<string, readonly LockedNpm[]>>,
-  options: Omit<DownloadOptions, 'stepId'>,
+  options: Omit<DownloadOptions, 'stepId'> & { architecture: Architecture },
 ): Promise<Record<string, LockedNpm[]>> => {
-  const { blobs, emit } = options
+  const { architecture, blobs, emit } = options
   const trees: Record<string, LockedNpm[]> = {}
   for (const stage of stages.filter(({ npm }) => npm)) {
     const known = new Map((locked[stage.name] ?? []).map((item) => [`${item.path} ${item.integrity}`, item]))
-    const packages = await readNpmTree(join(stage.folder, 'npm'))
+    const packages = await readNpmTree(join(stage.folder, 'npm'), npmTargetOf(architecture))
     const absent: typeof packages = []
     const found: LockedNpm[] = []
     for (const item of packages) {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { sha512Of } from '../cache/integrity.ts'
 import { errnoOf, PibakeError } from '../core/error.ts'
+import type { Architecture } from '../host/architecture.ts'
 
 /** A package of an npm tree, as its lock names it. */
 export interface NpmPackage {
@@ -21,7 +22,15 @@ export interface NpmTarget {
   libc: string
 }
 
-const raspberryPi: NpmTarget = { os: 'linux', cpu: 'arm64', libc: 'glibc' }
+/** What npm calls the processors (Node's `process.arch`). */
+const processors: Readonly<Record<Architecture, string>> = { amd64: 'x64', arm64: 'arm64', armhf: 'arm' }
+
+/** What packages must run on to be of use on an image for that processor. */
+export const npmTargetOf = (architecture: Architecture): NpmTarget => ({
+  os: 'linux',
+  cpu: processors[architecture],
+  libc: 'glibc',
+})
 
 const words = z.union([z.string().transform((word) => [word]), z.array(z.string())])
 const dependencies = z.record(z.string(), z.string())
@@ -56,7 +65,7 @@ const relock = 'Make the lock anew in that folder: `npm install --package-lock-o
  * by path. Development packages and optional ones for other machines are left out. Throws `LOCK_INVALID` for what has
  * no integrity in the lock (links, git, folders), `LOCK_STALE` when the lock is not of that package.json.
  */
-export const readNpmTree = async (folder: string, target: NpmTarget = raspberryPi): Promise<NpmPackage[]> => {
+export const readNpmTree = async (folder: string, target: NpmTarget = npmTargetOf('arm64')): Promise<NpmPackage[]> => {
   const manifest = await readJson(join(folder, 'package.json'), manifestSchema)
   const lock = await readJson(join(folder, 'package-lock.json'), lockSchema)
   const root = lock.packages[''] ?? {}

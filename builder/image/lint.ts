@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { errnoOf, PibakeError } from '../core/error.ts'
-import { rules } from './rules.ts'
+import type { Architecture } from '../host/architecture.ts'
+import { rulesOf } from './rules.ts'
 import { walkTree } from './walk.ts'
 
 export interface Finding {
@@ -64,11 +65,12 @@ const lintAccounts = async (root: string): Promise<Finding[]> => {
  */
 export const lintRoot = async (
   root: string,
-  options: { skip?: (path: string) => boolean; signal?: AbortSignal } = {},
+  options: { architecture: Architecture; skip?: (path: string) => boolean; signal?: AbortSignal },
 ): Promise<LintReport> => {
   const findings: Finding[] = []
   const setuid: string[] = []
   const buffer = Buffer.alloc(headBytes)
+  const rules = rulesOf(options.architecture)
   let seen = 0
   for (const entry of walkTree(root, options.skip)) {
     seen += 1

@@ -1,3 +1,4 @@
+import { type Architecture, architectures } from '../host/architecture.ts'
 import type { TreeEntry } from './walk.ts'
 
 /** An entry of the root under inspection, with the start of its content when it is a plain file. */
@@ -34,18 +35,28 @@ const keyMark = Buffer.from('PRIVATE KEY')
 const publishedKeys =
   /^\/usr\/share\/doc\/|\/node_modules\/(?:.*\/)?(?:tests?|__tests__|fixtures?|examples?|benchmarks?)\/|^\/usr\/lib\/python3[^/]*\/(?:.*\/)?tests?\/|^\/usr\/lib\/python3\/dist-packages\/synapse\/util\/(?:__pycache__\/)?manhole\./
 
-/** ELF files that other processors than the Pi's main one run: its VideoCore firmware, and firmware of devices. */
+/** ELF files that other processors than the main one run: the Pi's VideoCore firmware, and firmware of devices. */
 const otherProcessors = /^\/(?:usr\/lib\/(?:firmware|raspi-firmware)|boot\/firmware)\//
 
 const elfMagic = Buffer.from([0x7f, 0x45, 0x4c, 0x46])
-/** e_machine of AArch64 and of eBPF, from the ELF specification's registry; eBPF runs on any kernel. */
-const machines: ReadonlySet<number> = new Set([183, 247])
+/** e_machine by architecture, from the ELF specification's registry. */
+const machines: Readonly<Record<Architecture, number>> = { amd64: 62, arm64: 183, armhf: 40 }
+/** eBPF runs on any kernel. */
+const bpfMachine = 247
 
-const isForeignElf = ({ path, head }: Subject): boolean =>
-  head.length >= 20 &&
-  head.subarray(0, 4).equals(elfMagic) &&
-  !machines.has(head[5] === 2 ? head.readUInt16BE(18) : head.readUInt16LE(18)) &&
-  !otherProcessors.test(path)
+const isForeignElf = ({ path, head }: Subject, architecture: Architecture): boolean => {
+  if (head.length < 20 || !head.subarray(0, 4).equals(elfMagic) || otherProcessors.test(path)) return false
+  const machine = head[5] === 2 ? head.readUInt16BE(18) : head.readUInt16LE(18)
+  return machine !== machines[architecture] && machine !== bpfMachine
+}
+
+/** Where libraries of other architectures lie (multiarch), which the twins of a bake use. */
+const foreignLibraries = (architecture: Architecture): ReadonlySet<string> =>
+  new Set(
+    Object.entries(architectures).flatMap(([name, { triplet }]) =>
+      name === architecture ? [] : [`/usr/lib/${triplet}`],
+    ),
+  )
 
 const isWorldWritable = ({ stats }: Subject): boolean =>
   (stats.mode & 0o002) !== 0 && (stats.isFile() || (stats.isDirectory() && (stats.mode & 0o1000) === 0))
@@ -107,44 +118,47 @@ const secrets: Rule[] = [
   },
 ]
 
-const leftovers: Rule[] = [
-  { rule: 'policy-rc.d', message: 'keeps services from starting', matches: at(/^\/usr\/sbin\/policy-rc\.d$/) },
-  {
-    rule: 'resolv.conf',
-    message: "holds the build machine's name servers",
-    matches: at(/^\/etc\/resolv\.conf$/, notEmpty),
-  },
-  {
-    rule: 'mount-point',
-    message: 'a mount point of the bake',
-    matches: at(/^\/(?:\.native|\.pibake[^/]*|usr\/lib\/x86_64-linux-gnu)$/),
-  },
-  {
-    rule: 'foreign-elf',
-    message: 'a program or library for another processor than the Pi has',
-    matches: isForeignElf,
-  },
-  {
-    rule: 'dpkg-leftover',
-    message: 'a half-unpacked file of dpkg',
-    matches: ({ name }) => name.endsWith('.dpkg-new') || name.endsWith('.dpkg-tmp'),
-  },
-  { rule: 'temporary-file', message: 'a temporary file', matches: at(/^\/(?:var\/)?tmp\/[^/]+$/) },
-  {
-    rule: 'apt-leftover',
-    message: "apt's downloads and indexes, which the image does not need",
-    matches: at(
-      /^\/var\/(?:lib\/apt\/lists\/(?:[^/]+|partial\/.+)|cache\/apt\/(?:[^/]+\.bin|archives\/(?:partial\/)?[^/]+\.deb))$/,
-      notEmpty,
-    ),
-  },
-  {
-    rule: 'shell-history',
-    message: 'the history of a shell',
-    matches: at(/\/\.(?:bash|ash|python)_history$/, notEmpty),
-  },
-  { rule: 'world-writable', message: 'may be written by every user', matches: isWorldWritable },
-]
+const leftoversOn = (architecture: Architecture): Rule[] => {
+  const foreign = foreignLibraries(architecture)
+  return [
+    { rule: 'policy-rc.d', message: 'keeps services from starting', matches: at(/^\/usr\/sbin\/policy-rc\.d$/) },
+    {
+      rule: 'resolv.conf',
+      message: "holds the build machine's name servers",
+      matches: at(/^\/etc\/resolv\.conf$/, notEmpty),
+    },
+    {
+      rule: 'mount-point',
+      message: 'a mount point of the bake',
+      matches: ({ path }) => /^\/(?:\.native|\.pibake[^/]*)$/.test(path) || foreign.has(path),
+    },
+    {
+      rule: 'foreign-elf',
+      message: `a program or library for another processor than ${architecture}`,
+      matches: (subject) => isForeignElf(subject, architecture),
+    },
+    {
+      rule: 'dpkg-leftover',
+      message: 'a half-unpacked file of dpkg',
+      matches: ({ name }) => name.endsWith('.dpkg-new') || name.endsWith('.dpkg-tmp'),
+    },
+    { rule: 'temporary-file', message: 'a temporary file', matches: at(/^\/(?:var\/)?tmp\/[^/]+$/) },
+    {
+      rule: 'apt-leftover',
+      message: "apt's downloads and indexes, which the image does not need",
+      matches: at(
+        /^\/var\/(?:lib\/apt\/lists\/(?:[^/]+|partial\/.+)|cache\/apt\/(?:[^/]+\.bin|archives\/(?:partial\/)?[^/]+\.deb))$/,
+        notEmpty,
+      ),
+    },
+    {
+      rule: 'shell-history',
+      message: 'the history of a shell',
+      matches: at(/\/\.(?:bash|ash|python)_history$/, notEmpty),
+    },
+    { rule: 'world-writable', message: 'may be written by every user', matches: isWorldWritable },
+  ]
+}
 
-/** Everything that must not be on an image, decided entry by entry. */
-export const rules: readonly Rule[] = [...secrets, ...leftovers]
+/** Everything that must not be on an image for that processor, decided entry by entry. */
+export const rulesOf = (architecture: Architecture): readonly Rule[] => [...secrets, ...leftoversOn(architecture)]

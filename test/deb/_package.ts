@@ -68,6 +68,7 @@ export const build = async (project: Project, settings: StageSettings = {}): Pro
   return buildStagePackage({
     stage,
     settings,
+    architecture: 'arm64',
     ...(stage.npm ? { npmTree: await npmTreeOf(project) } : {}),
     artifacts: [],
     timeSeconds: 1_700_000_000,

@@ -72,7 +72,7 @@ const setUp = async (t: ExecutionContext, wanted: readonly Fixture[] = fixtures)
 test('a tree as npm lays it out, with links, modes and times, and nothing of no use', async (t) => {
   const { folder, blobs, packages } = await setUp(t)
   const destination = join(folder, 'opt')
-  const result = await extractNpmTree(packages, { blobs, destination, timeSeconds })
+  const result = await extractNpmTree(packages, { architecture: 'arm64', blobs, destination, timeSeconds })
   t.deepEqual(await snapshot(join(destination, 'node_modules')), [
     '755 .bin',
     'link .bin/a -> ../a/cli.js',
@@ -108,7 +108,7 @@ test('of two packages with one command the first by path has it', async (t) => {
     { path: 'node_modules/z', manifest: { name: 'z', bin }, files },
     { path: 'node_modules/y', manifest: { name: 'y', bin }, files },
   ])
-  await extractNpmTree(packages, { blobs, destination: join(folder, 'opt'), timeSeconds })
+  await extractNpmTree(packages, { architecture: 'arm64', blobs, destination: join(folder, 'opt'), timeSeconds })
   t.is(await readlink(join(folder, 'opt/node_modules/.bin/same')), '../y/x.js')
 })
 
@@ -120,7 +120,7 @@ test('a damaged tarball is named before anything is unpacked', async (t) => {
   content[40] = (content[40] ?? 0) ^ 1
   await writeFile(blobs.blobPath(first.sha256), content)
   const error = await t.throwsAsync(
-    extractNpmTree(packages, { blobs, destination: join(folder, 'opt'), timeSeconds }),
+    extractNpmTree(packages, { architecture: 'arm64', blobs, destination: join(folder, 'opt'), timeSeconds }),
     { instanceOf: PibakeError, code: 'CACHE_CORRUPT' },
   )
   t.regex(error?.message ?? '', /`a 1\.0\.0`/)
@@ -148,10 +148,13 @@ for (const [title, entry] of hostile) {
     await writeFile(join(folder, 'evil.tgz'), gzipSync(Buffer.concat([rawEntry(entry), Buffer.alloc(1024)])))
     const info = await blobs.importFile(join(folder, 'evil.tgz'))
     const packages = [{ name: 'evil', version: '6.6.6', path: 'node_modules/evil', ...info }]
-    await t.throwsAsync(extractNpmTree(packages, { blobs, destination: join(folder, 'a/b/opt'), timeSeconds }), {
-      code: 'DOWNLOAD_CORRUPT',
-      message: /`evil 6\.6\.6`/,
-    })
+    await t.throwsAsync(
+      extractNpmTree(packages, { architecture: 'arm64', blobs, destination: join(folder, 'a/b/opt'), timeSeconds }),
+      {
+        code: 'DOWNLOAD_CORRUPT',
+        message: /`evil 6\.6\.6`/,
+      },
+    )
     t.deepEqual(await readdir(join(folder, 'a/b/opt/node_modules/evil')), [])
     t.false((await readdir(folder, { recursive: true })).some((name) => name.endsWith('outside')))
   })
@@ -163,15 +166,24 @@ test('what is not an archive, or has no package.json, is refused by name', async
     await writeFile(join(folder, 'x.tgz'), content)
     const info = await blobs.importFile(join(folder, 'x.tgz'))
     const packages = [{ name: 'odd', version: '1.0.0', path: 'node_modules/odd', ...info }]
-    await t.throwsAsync(extractNpmTree(packages, { blobs, destination: join(folder, 'opt'), timeSeconds }), {
-      code: 'DOWNLOAD_CORRUPT',
-      message: /`odd 1\.0\.0`/,
-    })
+    await t.throwsAsync(
+      extractNpmTree(packages, { architecture: 'arm64', blobs, destination: join(folder, 'opt'), timeSeconds }),
+      {
+        code: 'DOWNLOAD_CORRUPT',
+        message: /`odd 1\.0\.0`/,
+      },
+    )
   }
 })
 
 test('a stop ends the unpacking as an interruption', async (t) => {
   const { folder, blobs, packages } = await setUp(t)
-  const options = { blobs, destination: join(folder, 'opt'), timeSeconds, signal: AbortSignal.abort() }
+  const options = {
+    architecture: 'arm64' as const,
+    blobs,
+    destination: join(folder, 'opt'),
+    timeSeconds,
+    signal: AbortSignal.abort(),
+  }
   await t.throwsAsync(extractNpmTree(packages, options), { code: 'INTERRUPTED' })
 })

@@ -1,5 +1,6 @@
 import test from 'ava'
 import { choosePruned, hasTargetPrebuild, type NpmManifest } from '../../builder/deb/npm-prune.ts'
+import type { Architecture } from '../../builder/host/architecture.ts'
 
 const cases: {
   title: string
@@ -71,11 +72,22 @@ const cases: {
 for (const { title, manifest = {}, texts = {}, files, gone } of cases) {
   test(`pruned: ${title}`, async (t) => {
     const readText = async (file: string): Promise<string> => texts[file] ?? ''
-    t.deepEqual([...(await choosePruned({ manifest, files, readText }))].sort(), gone.toSorted())
+    t.deepEqual([...(await choosePruned({ manifest, files, architecture: 'arm64', readText }))].sort(), gone.toSorted())
   })
 }
 
 test('prebuilds joined by + count for each architecture', (t) => {
-  t.true(hasTargetPrebuild(['prebuilds/linux-x64+arm64/a.node']))
-  t.false(hasTargetPrebuild(['prebuilds/android-arm64/a.node', 'prebuilds/linux-arm/a.node']))
+  const joined = ['prebuilds/linux-x64+arm64/a.node']
+  t.true(hasTargetPrebuild(joined, 'arm64'))
+  t.true(hasTargetPrebuild(joined, 'amd64'))
+  t.false(hasTargetPrebuild(joined, 'armhf'))
+  t.false(hasTargetPrebuild(['prebuilds/android-arm64/a.node', 'prebuilds/linux-arm/a.node'], 'arm64'))
+})
+
+test('each architecture keeps its own prebuild', async (t) => {
+  const files = ['prebuilds/linux-x64/a.node', 'prebuilds/linux-arm64/a.node', 'index.js']
+  const gone = (architecture: Architecture) =>
+    choosePruned({ manifest: {}, files, architecture, readText: async () => '' })
+  t.deepEqual([...(await gone('amd64'))], ['prebuilds/linux-arm64/a.node'])
+  t.deepEqual([...(await gone('arm64'))], ['prebuilds/linux-x64/a.node'])
 })

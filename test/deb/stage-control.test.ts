@@ -21,7 +21,7 @@ test('control: depends on packages and needs, description folded', (t) => {
     description: `${'word '.repeat(20)}\n\nSecond\nparagraph.`,
   })
   t.is(
-    renderControl(stage, 12),
+    renderControl(stage, { architecture: 'amd64', installedKiB: 12 }),
     `Package: pibake-x
 Version: 1.0
 Architecture: all
@@ -40,13 +40,16 @@ ${' word'.repeat(5)}
 })
 
 test('control: alternatives among the needs, and stages that cannot be there as well', (t) => {
-  const control = renderControl(stageOf({ needs: ['a | b', 'c'], conflicts: ['d', 'e'] }), 1)
+  const control = renderControl(stageOf({ needs: ['a | b', 'c'], conflicts: ['d', 'e'] }), {
+    architecture: 'arm64',
+    installedKiB: 1,
+  })
   t.regex(control, /^Depends: pibake-a \| pibake-b, pibake-c$/m)
   t.regex(control, /^Conflicts: pibake-d, pibake-e$/m)
 })
 
 test('control: a stage without dependencies has no Depends field', (t) => {
-  t.notRegex(renderControl(stageOf({}), 1), /Depends|Conflicts/)
+  t.notRegex(renderControl(stageOf({}), { architecture: 'amd64', installedKiB: 1 }), /Depends|Conflicts/)
 })
 
 test('what the image knows: checks between nodes by their paths, and no word of them where there are none', (t) => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import test from 'ava'
 import { PibakeError } from '../../builder/core/error.ts'
+import type { Architecture } from '../../builder/host/architecture.ts'
 import { assertClean, type LintReport, lintRoot } from '../../builder/image/lint.ts'
 
 interface Item {
@@ -12,7 +13,10 @@ interface Item {
   mode?: number
 }
 
-const lint = async (items: readonly Item[], skip?: (path: string) => boolean): Promise<LintReport> => {
+const lint = async (
+  items: readonly Item[],
+  options: { architecture?: Architecture; skip?: (path: string) => boolean } = {},
+): Promise<LintReport> => {
   const root = await mkdtemp(join(tmpdir(), 'pibake-lint-'))
   try {
     for (const { path, content, link, mode } of items) {
@@ -23,7 +27,7 @@ const lint = async (items: readonly Item[], skip?: (path: string) => boolean): P
       else await writeFile(place, content)
       if (mode !== undefined) await chmod(place, mode)
     }
-    return await lintRoot(root, skip ? { skip } : {})
+    return await lintRoot(root, { architecture: 'arm64', ...options })
   } finally {
     await rm(root, { recursive: true })
   }
@@ -145,7 +149,7 @@ test('reports programs that run as their owner without failing on them', async (
 test('what is skipped is not looked at', async (t) => {
   const items = [{ path: '/var/cache/apt/archives/a.deb', content: 'x' }]
   t.is((await lint(items)).findings.length, 1)
-  t.deepEqual((await lint(items, (path) => path === '/var/cache/apt')).findings, [])
+  t.deepEqual((await lint(items, { skip: (path) => path === '/var/cache/apt' })).findings, [])
 })
 
 test('a clean root passes, findings fail with all of them named', (t) => {
@@ -153,4 +157,18 @@ test('a clean root passes, findings fail with all of them named', (t) => {
   const findings = ['/a', '/b'].map((path) => ({ rule: 'private-key', path, message: 'a private key' }))
   const error = t.throws(() => assertClean(findings), { instanceOf: PibakeError, code: 'LINT_FAILED' })
   t.deepEqual(error.details, ['/a: a private key [private-key]', '/b: a private key [private-key]'])
+})
+
+test('on an image for amd64 it is the programs of ARM that are foreign, and its own libraries lie where they should', async (t) => {
+  const items = [
+    { path: '/usr/bin/ls', content: elf(62) },
+    { path: '/usr/lib/x86_64-linux-gnu' },
+    { path: '/usr/bin/twin', content: elf(183) },
+    { path: '/usr/lib/aarch64-linux-gnu' },
+  ]
+  const { findings } = await lint(items, { architecture: 'amd64' })
+  t.deepEqual(findings.map(({ rule, path }) => `${rule} ${path}`).sort(), [
+    'foreign-elf /usr/bin/twin',
+    'mount-point /usr/lib/aarch64-linux-gnu',
+  ])
 })
