@@ -15,6 +15,8 @@ export const stageStanzas = (steps: readonly ResolveStep[]): Stanza[] =>
     return [depends.length === 0 ? stanza : { ...stanza, Depends: depends.join(', ') }]
   })
 
+const unique = (items: readonly string[]): string[] => [...new Set(items)]
+
 const folders = [
   'etc/apt.conf.d',
   'etc/preferences.d',
@@ -35,6 +37,7 @@ export const layOutApt = async (
     indexes: readonly SuiteIndex[]
     stages: readonly Stanza[]
     architecture: string
+    foreignArchitectures?: readonly string[]
     blobPath: (sha256: Sha256) => string
   },
 ): Promise<void> => {
@@ -44,11 +47,13 @@ export const layOutApt = async (
     const { archive } = index.release
     const mirror = join(work, 'archives', archive)
     await layOutIndex(join(mirror, 'dists', index.release.name), index, options.blobPath)
-    const components = index.lists.map(({ component }) => component).join(' ')
+    const components = unique(index.lists.map(({ component }) => component)).join(' ')
+    const architectures = unique(index.lists.map(({ architecture }) => architecture)).join(',')
     // apt verifies Debian's signatures once more. Keys of others may be older than what it still puts up with.
     const trust =
       archive === 'main' || archive === 'security' ? `signed-by=${join(work, `${archive}.asc`)}` : 'trusted=yes'
-    if (components !== '') sources.push(`deb [${trust}] file:${mirror} ${index.release.name} ${components}`)
+    if (components !== '')
+      sources.push(`deb [arch=${architectures} ${trust}] file:${mirror} ${index.release.name} ${components}`)
   }
   for (const archive of ['main', 'security'] as const) {
     await writeFile(join(work, `${archive}.asc`), (await readArmouredKeys(archive)).join('\n'))
@@ -65,7 +70,10 @@ export const layOutApt = async (
   await writeFile(join(work, 'etc', 'sources.list'), `${sources.join('\n')}\n`)
   await writeFile(join(work, 'etc', 'preferences'), pins(options.indexes))
   await writeFile(join(work, 'status'), '')
-  await writeFile(join(work, 'apt.conf'), aptSettings(work, options.architecture))
+  await writeFile(
+    join(work, 'apt.conf'),
+    aptSettings(work, [options.architecture, ...(options.foreignArchitectures ?? [])]),
+  )
 }
 
 /**
@@ -98,15 +106,14 @@ const layOutIndex = async (
 }
 
 /** apt.conf(5). Times of validity have been held against the time of fetching already, with the same files. */
-const aptSettings = (work: string, architecture: string): string =>
+const aptSettings = (work: string, architectures: readonly string[]): string =>
   `${Object.entries({
     'Dir::Etc': join(work, 'etc'),
     'Dir::State': join(work, 'state'),
     'Dir::State::status': join(work, 'status'),
     'Dir::Cache': join(work, 'cache'),
     'Dir::Log': join(work, 'log'),
-    'APT::Architecture': architecture,
-    'APT::Architectures': architecture,
+    'APT::Architecture': architectures[0],
     'APT::Sandbox::User': 'root',
     'Acquire::Languages': 'none',
     'Acquire::Check-Valid-Until': 'false',
@@ -114,4 +121,4 @@ const aptSettings = (work: string, architecture: string): string =>
     'Debug::NoLocking': 'true',
   })
     .map(([name, value]) => `${name} "${value}";`)
-    .join('\n')}\n`
+    .join('\n')}\nAPT::Architectures { ${architectures.map((name) => `"${name}";`).join(' ')} };\n`

@@ -37,7 +37,7 @@ export interface SuiteIndex {
   /** The packages that may be taken of it; all when undefined. */
   only?: readonly string[]
   inRelease: string
-  lists: readonly { component: string; path: string; sha256: Sha256; sizeBytes: number }[]
+  lists: readonly { component: string; architecture: string; path: string; sha256: Sha256; sizeBytes: number }[]
 }
 
 const debianComponents = ['main', 'non-free-firmware'] as const
@@ -51,6 +51,8 @@ export interface IndexOptions {
   /** Where a base image takes its packages from. */
   sources?: BaseSources
   architecture: string
+  /** Architectures whose packages are taken besides. */
+  foreignArchitectures?: readonly string[]
   /** What signatures and Valid-Until are held against. */
   now: Date
   /** Take an index although its Valid-Until has passed; its signature still has to be good. */
@@ -66,6 +68,8 @@ interface Place {
   base: string
   name: string
   components: readonly string[]
+  /** Which of the wanted ones it is for; all when empty. */
+  architectures: readonly string[]
   keys: () => Promise<Key[]>
   only?: readonly string[]
   /** Whether there is nothing without it. */
@@ -106,7 +110,7 @@ const debianPlaces = ({
   const { main, security } = mirrors
   if (security === undefined) emit({ type: 'notice', level: 'warn', message: noSecurity })
   const components = debianComponents
-  const place = { archive: 'main', base: main, components, keys: () => read('main'), needed: true }
+  const place = { archive: 'main', base: main, components, architectures: [], keys: () => read('main'), needed: true }
   return [
     { ...place, name: suite },
     { ...place, name: `${suite}-updates`, needed: false },
@@ -115,15 +119,19 @@ const debianPlaces = ({
       : [
           {
             ...{ archive: 'security', base: security, name: `${suite}-security` },
-            ...{ components, keys: () => read('security'), needed: false },
+            ...{ components, architectures: [], keys: () => read('security'), needed: false },
           },
         ]),
     ...Object.entries(packagesFrom ?? {}).map(([name, only]): Place => ({ ...place, name, only })),
   ]
 }
 
-const placeOf = ({ archive, uri, suite, components, keys }: ArchiveSource, { mirrors }: IndexOptions): Place => ({
+const placeOf = (
+  { archive, uri, suite, components, architectures, keys }: ArchiveSource,
+  { mirrors }: IndexOptions,
+): Place => ({
   archive,
+  architectures,
   base: mirrors.others?.[archive] ?? uri,
   name: suite,
   components,
@@ -136,6 +144,9 @@ const noSecurity =
 
 const fetchIndex = async (place: Place, options: IndexOptions): Promise<SuiteIndex | undefined> => {
   const { archive, base, name, components, only } = place
+  const wantedArchitectures = [options.architecture, ...(options.foreignArchitectures ?? [])].filter(
+    (architecture) => place.architectures.length === 0 || place.architectures.includes(architecture),
+  )
   const folder = `${base}/dists/${name}`
   const inRelease = await options.source.readText(`${folder}/InRelease`)
   if (inRelease === undefined) {
@@ -148,15 +159,17 @@ const fetchIndex = async (place: Place, options: IndexOptions): Promise<SuiteInd
     const message = `The mirror's index of \`${name}\` is out of date since ${release.validUntil.toISOString()}.`
     options.emit({ type: 'notice', level: 'warn', message })
   }
-  const lists = components.flatMap((component) => {
-    // Debian's archives have them as xz, as most have; some know gzip only.
-    for (const form of ['.xz', '.gz', '']) {
-      const path = `${component}/binary-${options.architecture}/Packages${form}`
-      const file = release.files.get(path)
-      if (file) return [{ component, path, ...file }]
-    }
-    return []
-  })
+  const lists = components.flatMap((component) =>
+    wantedArchitectures.flatMap((architecture) => {
+      // Debian's archives have them as xz, as most have; some know gzip only.
+      for (const form of ['.xz', '.gz', '']) {
+        const path = `${component}/binary-${architecture}/Packages${form}`
+        const file = release.files.get(path)
+        if (file) return [{ component, architecture, path, ...file }]
+      }
+      return []
+    }),
+  )
   const wanted = lists.map(({ path, sha256, sizeBytes }) => {
     const byHash = `${folder}/${path.replace(/[^/]+$/, '')}by-hash/SHA256/${sha256}`
     const urls = release.byHash ? [byHash, `${folder}/${path}`] : [`${folder}/${path}`]

@@ -58,7 +58,8 @@ export const fetchDebian = async (
     if (gone.length === 0) return { lock, changes: [] }
     reportGone(gone, profile, options)
   }
-  const { suite, architecture, steps, extras, status, packagesFrom, sources } = request
+  const { suite, architecture, steps, extras, status, packagesFrom, sources, foreignArchitectures } = request
+  const foreign = foreignArchitectures ? { foreignArchitectures } : {}
   const mirrors = await archives()
   const indexes = await fetchIndexes({
     ...options,
@@ -67,6 +68,7 @@ export const fetchDebian = async (
     architecture,
     ...(packagesFrom ? { packagesFrom } : {}),
     ...(sources ? { sources } : {}),
+    ...foreign,
   })
   const table = await readPackageTable(indexes, source.blobPath)
   const resolved = await resolveSteps({
@@ -75,6 +77,7 @@ export const fetchDebian = async (
     table,
     blobPath: source.blobPath,
     architecture,
+    ...foreign,
     steps,
     extras,
     ...(status === undefined ? {} : { status }),

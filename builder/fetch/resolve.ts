@@ -18,6 +18,8 @@ export interface ResolveOptions {
   table: PackageTable
   blobPath: (sha256: Sha256) => string
   architecture: string
+  /** Architectures whose packages may be installed besides. */
+  foreignArchitectures?: readonly string[]
   steps: readonly ResolveStep[]
   /** Packages for the mirror on the image only, resolved on top of all steps. */
   extras: readonly string[]
@@ -87,7 +89,11 @@ const resolveIn = async (work: string, options: ResolveOptions): Promise<Resolut
       const stage = stages.find(({ Package }) => Package === choice.name)
       const item = stage ? undefined : findPackage(table, choice)
       const stanza = stage ?? statusStanza(item)
-      for (const replaced of ['all', options.architecture]) installed.delete(`${choice.name}:${replaced}`)
+      // A package of a foreign architecture takes the place of nothing but itself.
+      const replaced = options.foreignArchitectures?.includes(choice.architecture)
+        ? [choice.architecture]
+        : ['all', options.architecture]
+      for (const architecture of replaced) installed.delete(`${choice.name}:${architecture}`)
       installed.set(`${choice.name}:${stanza.Architecture}`, { ...stanza, Status: 'install ok installed' })
       if (item) debs.push(toLockedDeb(item))
     }

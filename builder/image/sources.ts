@@ -80,25 +80,31 @@ const nameOf = (file: string, uri: string, names: Map<string, string>): string =
 
 /**
  * Where the packages of a root come from besides Debian, and whether Debian's are among them, from a folder with its
- * `etc/apt` and `usr/share/keyrings`. Only what is fetched over the network counts. Throws `IMAGE_INVALID` for a source
+ * `etc/apt` and `usr/share/keyrings`. Only what is fetched over the network counts, and for the architectures that are
+ * `known`. Throws `IMAGE_INVALID` for a source
  * without a key, or one that is no suite of components.
  */
-export const describeSources = async (root: string, architecture: string): Promise<BaseSources> => {
+export const describeSources = async (root: string, known: readonly string[]): Promise<BaseSources> => {
   const sources = (await readAptSources(join(root, 'etc/apt'))).filter(
     ({ uri, architectures }) =>
-      /^https?:/.test(uri) && (architectures.length === 0 || architectures.includes(architecture)),
+      /^https?:/.test(uri) &&
+      (architectures.length === 0 || architectures.some((architecture) => known.includes(architecture))),
   )
   const names = new Map<string, string>()
   const others: BaseSources['others'][number][] = []
   for (const source of sources.filter((candidate) => !isDebian(candidate))) {
-    const { suite, components, file } = source
+    const { suite, components, architectures: only, file } = source
     const uri = source.uri.replace(/\/+$/, '')
     if (suite.endsWith('/') || components.length === 0) {
       throw new PibakeError('IMAGE_INVALID', `The base takes packages from \`${uri} ${suite}\`, which is no suite.`, {
         hint: 'Only archives with suites and components can be locked; take that source out of the image.',
       })
     }
-    others.push({ archive: nameOf(file, uri, names), uri, suite, components, keys: await keysOf(root, source) })
+    others.push({
+      archive: nameOf(file, uri, names),
+      ...{ uri, suite, components, architectures: only },
+      keys: await keysOf(root, source),
+    })
   }
   return { debian: others.length === 0 || sources.some(isDebian), others }
 }
@@ -122,9 +128,9 @@ const tameLinks = async (root: string): Promise<void> => {
 export const readBaseSources = async (
   tools: Tools,
   image: string,
-  options: { architecture: string; signal?: AbortSignal },
+  options: { architectures: readonly string[]; signal?: AbortSignal },
 ): Promise<BaseSources> => {
-  const { architecture, signal } = options
+  const { architectures, signal } = options
   const { root } = await inspectBase(image)
   const folder = await mkdtemp(join(tmpdir(), 'pibake-sources-'))
   try {
@@ -138,7 +144,7 @@ export const readBaseSources = async (
       })
     }
     await tameLinks(folder)
-    return await describeSources(folder, architecture)
+    return await describeSources(folder, architectures)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

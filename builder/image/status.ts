@@ -7,13 +7,18 @@ import { readBaseSources } from './sources.ts'
 
 /** The dpkg status file of a base image, read with debugfs(8) without mounting the image. */
 export const readBaseStatus = async (tools: Tools, image: string, signal?: AbortSignal): Promise<string> => {
+  return `${await readText(tools, image, { path: '/var/lib/dpkg/status', signal })}\n`
+}
+
+/** A text file of a base image without the line feeds at its end; empty when there is none. */
+const readText = async (
+  tools: Tools,
+  image: string,
+  { path, signal }: { path: string; signal: AbortSignal | undefined },
+): Promise<string> => {
   const { root } = await inspectBase(image)
-  const { stdout } = await runTool(
-    tools,
-    ['debugfs', '-R', 'cat /var/lib/dpkg/status', `${image}?offset=${root.offsetBytes}`],
-    { readOnly: [image], ...(signal ? { signal } : {}) },
-  )
-  return `${stdout}\n`
+  const command = ['debugfs', '-R', `cat ${path}`, `${image}?offset=${root.offsetBytes}`]
+  return (await runTool(tools, command, { readOnly: [image], ...(signal ? { signal } : {}) })).stdout
 }
 
 /** What a base image says of packages: which it has, and where they come from. */
@@ -21,6 +26,8 @@ export interface BasePackages {
   /** dpkg's status file. */
   status: string
   sources: BaseSources
+  /** Architectures besides its own whose packages it may have, see dpkg(1), `--add-architecture`. */
+  foreignArchitectures: readonly string[]
 }
 
 /**
@@ -44,5 +51,9 @@ export const readBasePackages = async (
       },
     )
   }
-  return { status, sources: await readBaseSources(tools, image, options) }
+  const listed = (await readText(tools, image, { path: '/var/lib/dpkg/arch', signal })).split('\n').filter(Boolean)
+  const foreignArchitectures = listed.filter((name) => name !== architecture)
+  const architectures = [architecture, ...foreignArchitectures]
+  const sources = await readBaseSources(tools, image, { architectures, ...(signal ? { signal } : {}) })
+  return { status, sources, foreignArchitectures }
 }

@@ -18,7 +18,7 @@ const packagesFromOf = ({ suite, stages }: ResolvedProfile): PackagesFrom => {
  */
 export const profileRequest = (
   profile: ResolvedProfile,
-  image: Pick<DebianRequest, 'status' | 'sources'> | undefined,
+  image: Pick<DebianRequest, 'status' | 'sources' | 'foreignArchitectures'> | undefined,
 ): DebianRequest => {
   const present = new Set(profile.stages.map(({ stage }) => stage.name))
   const chosen = (need: string): string[] => alternativesOf(need).filter((name) => present.has(name))

@@ -24,6 +24,8 @@ export interface ArchiveSource {
   uri: string
   suite: string
   components: readonly string[]
+  /** The architectures that it is for; all of the image when empty. */
+  architectures: readonly string[]
   /** The keys that may sign it, ASCII-armoured. */
   keys: readonly string[]
 }
@@ -49,6 +51,8 @@ export interface DebianRequest {
   status?: string
   /** The archives that a base image takes its packages from; Debian's alone without it. */
   sources?: BaseSources
+  /** Architectures whose packages a base image may have besides: a 64-bit kernel below 32-bit programs. */
+  foreignArchitectures?: readonly string[]
 }
 
 /** Names of packages by the suite that they are taken from. */
@@ -76,12 +80,15 @@ export const requestDigest = (request: DebianRequest): Sha256 =>
       : {
           sources: [
             request.sources.debian,
-            ...request.sources.others.map(({ archive, suite, components, keys }) => [
+            ...request.sources.others.map(({ archive, suite, components, architectures, keys }) => [
               ...[archive, suite],
-              ...[[...components], [...keys]],
+              ...[[...components], [...architectures], [...keys]],
             ]),
           ],
         }),
+    ...(request.foreignArchitectures === undefined || request.foreignArchitectures.length === 0
+      ? {}
+      : { foreignArchitectures: [...request.foreignArchitectures] }),
     steps: request.steps.map(({ name, packages, recommends, essential, stagePackage }) => ({
       name,
       packages: [...packages].sort(),

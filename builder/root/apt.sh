@@ -10,6 +10,8 @@ echo 'deb [trusted=yes] file:/target/.pibake/repo ./' >/tmp/apt/etc/sources.list
 {
   cat /pibake/apt.conf
   echo "APT::Architecture \"$architecture\"; APT::Architectures { \"$architecture\"; };"
+  # A 32-bit base may have a kernel of 64 bits: dpkg(1), --add-architecture.
+  if [ -s /target/var/lib/dpkg/arch ]; then sed 's/.*/APT::Architectures { "&"; };/' /target/var/lib/dpkg/arch; fi
 } >/tmp/apt/apt.conf
 export APT_CONFIG=/tmp/apt/apt.conf
 apt-get update -q

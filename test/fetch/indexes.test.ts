@@ -44,7 +44,13 @@ const trixie = await signed({
 })
 
 const other = await generateKey({ userIDs: [{ name: 'y' }], date, format: 'armored' })
-const vendor = { archive: 'raspi', uri: 'http://r/debian', suite: 'trixie', components: ['main', 'rpi'] }
+const vendor = {
+  archive: 'raspi',
+  uri: 'http://r/debian',
+  suite: 'trixie',
+  components: ['main', 'rpi'],
+  architectures: [],
+}
 const vendorTexts = {
   'http://m/debian/dists/trixie/InRelease': trixie,
   'http://r/debian/dists/trixie/InRelease': await signed({

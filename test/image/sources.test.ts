@@ -31,7 +31,7 @@ const sourcesIn = async (t: ExecutionContext, files: Readonly<Record<string, str
     await mkdir(dirname(join(root, path)), { recursive: true })
     await writeFile(join(root, path), content)
   }
-  return describeSources(root, 'armhf')
+  return describeSources(root, ['armhf', 'arm64'])
 }
 const parts = 'etc/apt/sources.list.d'
 const keyring = { 'usr/share/keyrings/vendor.pgp': vendor.bytes }
@@ -39,6 +39,7 @@ const found = {
   uri: 'http://archive.example/debian',
   suite: 'trixie',
   components: ['main', 'rpi'],
+  architectures: [],
   keys: [vendor.text],
 }
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type DebianRequest, requestDigest, staleReasons } from '../../builder/lock/request.ts'
+import { type ArchiveSource, type DebianRequest, requestDigest, staleReasons } from '../../builder/lock/request.ts'
 import { lock, request } from './_lock.ts'
 
 const [base, web] = request.steps
@@ -67,15 +67,30 @@ test('reasons name the packages and stages', (t) => {
 
 test('the archives of a base image belong to the request, wherever they are; Debian alone changes nothing', (t) => {
   const request = { suite: 'trixie', architecture: 'armhf', steps: [], extras: [] }
-  const source = { archive: 'raspi', uri: 'http://a.example', suite: 'trixie', components: ['main'], keys: ['key'] }
-  const digestOf = (debian: boolean, others: readonly (typeof source)[]) =>
+  const source = {
+    archive: 'raspi',
+    uri: 'http://a.example',
+    suite: 'trixie',
+    components: ['main'],
+    architectures: [],
+    keys: ['key'],
+  }
+  const digestOf = (debian: boolean, others: readonly ArchiveSource[]) =>
     requestDigest({ ...request, sources: { debian, others } })
   t.is(digestOf(true, []), requestDigest(request))
   const own = digestOf(true, [source])
   t.not(own, requestDigest(request))
   t.is(digestOf(true, [{ ...source, uri: 'http://b.example' }]), own)
   t.not(digestOf(false, [source]), own)
-  for (const change of [{ archive: 'x' }, { suite: 'forky' }, { components: ['rpi'] }, { keys: ['other'] }]) {
+  t.is(requestDigest({ ...request, foreignArchitectures: [] }), requestDigest(request))
+  t.not(requestDigest({ ...request, foreignArchitectures: ['arm64'] }), requestDigest(request))
+  for (const change of [
+    { archive: 'x' },
+    { suite: 'forky' },
+    { components: ['rpi'] },
+    { architectures: ['armhf'] },
+    { keys: ['other'] },
+  ]) {
     t.not(digestOf(true, [{ ...source, ...change }]), own)
   }
 })
