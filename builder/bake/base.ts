@@ -6,7 +6,7 @@ import { installedPackages } from '../deb/installed.ts'
 import { debFileName, type RepositoryDeb } from '../deb/repository.ts'
 import type { LockedDeb } from '../lock/schema.ts'
 import type { KeyedStep } from '../plan/plan.ts'
-import { basePackagesOf, kernelPackage } from '../profile/base-packages.ts'
+import { basePackagesOf, kernelPackageOf } from '../profile/base-packages.ts'
 import { bootstrapRoot, installPackages } from '../root/apt.ts'
 import type { Kitchen } from './kitchen.ts'
 import { bakeLayer } from './layer.ts'
@@ -59,7 +59,7 @@ export const bakeBase = (
     }
     await bootstrapRoot(root, essentials, { signal, onLine })
     await installPackages(root, basePackagesOf(kitchen.profile.suite), { signal, onLine })
-    await installPackages(root, [kernelPackage], { signal, onLine })
+    await installPackages(root, [kernelPackageOf(kitchen.profile.architecture)], { signal, onLine })
     await assertInstalled(`${root.layer}/upper`, step.id, debs)
   })
 }

@@ -1,5 +1,5 @@
 import { packageNameOf } from '../deb/stage-control.ts'
-import { basePackagesOf, kernelPackage } from '../profile/base-packages.ts'
+import { basePackagesOf, kernelPackageOf } from '../profile/base-packages.ts'
 import { alternativesOf, type ResolvedProfile } from '../profile/schema.ts'
 import type { DebianRequest, PackagesFrom, ResolveStep } from './request.ts'
 
@@ -35,7 +35,7 @@ export const profileRequest = (
   )
   const base: ResolveStep = {
     name: 'base',
-    packages: [...basePackagesOf(profile.suite), kernelPackage],
+    packages: [...basePackagesOf(profile.suite), kernelPackageOf(profile.architecture)],
     essential: true,
   }
   return {

@@ -1,3 +1,4 @@
+import type { Architecture } from '../host/architecture.ts'
 import type { Suite } from './schema.ts'
 
 /**
@@ -33,7 +34,11 @@ const basePackages: readonly string[] = [
   'zstd',
 ]
 
-export const kernelPackage = 'linux-image-arm64'
+const kernelPackages: Readonly<Partial<Record<Architecture, string>>> = { armhf: 'linux-image-armmp' }
+
+/** The kernel of the base, which is installed after all else. */
+export const kernelPackageOf = (architecture: Architecture): string =>
+  kernelPackages[architecture] ?? `linux-image-${architecture}`
 
 /**
  * What the base needs besides in some suites. In bookworm an essential package would otherwise bring `usrmerge`, and with

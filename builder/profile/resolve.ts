@@ -151,7 +151,7 @@ export const resolveProfile = async (project: Project, profile: string): Promise
     hostname,
     base: base === 'debian' ? { kind: 'debian' } : { kind: 'image', path: resolve(project.root, base) },
     suite: last(({ file }) => file.suite) ?? 'trixie',
-    architecture: 'arm64',
+    architecture: last(({ file }) => file.architecture) ?? 'arm64',
     stages: order.map(({ stage }) => ({
       stage: fillSlots(chain, stage),
       settings: settingsOf(chain, stage, hostname),

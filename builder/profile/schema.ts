@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Architecture } from '../host/architecture.ts'
 
 const stageName = z
   .string()
@@ -256,6 +257,10 @@ export const profileFileSchema = z
       .enum(['trixie', 'forky', 'bookworm'])
       .optional()
       .describe('Debian release: `trixie` (the default), `forky` or `bookworm`.'),
+    architecture: z
+      .enum(['arm64', 'armhf'])
+      .optional()
+      .describe('`arm64` (the default), or `armhf` for 32-bit programs, as a 32-bit base image has them.'),
     hostname: hostName.optional().describe('Host name of the node; without it, the name of the profile.'),
     stages: z.array(stageName).default([]).describe('Stages in bake order, as far as their needs allow.'),
     settings: z
@@ -319,7 +324,7 @@ export interface ResolvedProfile {
   hostname: string
   base: { kind: 'debian' } | { kind: 'image'; path: string }
   suite: Suite
-  architecture: 'arm64'
+  architecture: Architecture
   /** In bake order; every setting has a value. */
   stages: { stage: Stage; settings: StageSettings }[]
   extraPackages: string[]
