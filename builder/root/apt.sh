@@ -14,5 +14,12 @@ echo 'deb [trusted=yes] file:/target/.pibake/repo ./' >/tmp/apt/etc/sources.list
   if [ -s /target/var/lib/dpkg/arch ]; then sed 's/.*/APT::Architectures { "&"; };/' /target/var/lib/dpkg/arch; fi
 } >/tmp/apt/apt.conf
 export APT_CONFIG=/tmp/apt/apt.conf
+# An initramfs for the hardware that is there (`dep`) cannot be made where there is none; the image's own setting counts again
+# afterwards, on the Pi.
+initramfs=/target/etc/initramfs-tools/conf.d
+if [ -d "$initramfs" ] && grep -qsE '^[[:space:]]*MODULES=("|'\'')?dep' "${initramfs%/*}/initramfs.conf" "$initramfs"/*; then
+  echo 'MODULES=most' >"$initramfs/zz-pibake"
+  trap 'rm -f "$initramfs/zz-pibake"' EXIT
+fi
 apt-get update -q
 apt-get install -q --yes --no-install-recommends "$@"
