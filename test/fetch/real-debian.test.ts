@@ -1,8 +1,11 @@
 import { lstat, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import test from 'ava'
+import { createCleartextMessage, generateKey, readPrivateKey, sign } from 'openpgp'
 import { openBlobs } from '../../builder/cache/blobs.ts'
+import { hashBytes } from '../../builder/core/digest.ts'
 import { PibakeError } from '../../builder/core/error.ts'
 import { openDebianSource } from '../../builder/fetch/debian-source.ts'
 import { fetchDebian } from '../../builder/fetch/relock.ts'
@@ -11,9 +14,11 @@ import { hostArchitecture } from '../../builder/host/architecture.ts'
 import { runTool } from '../../builder/host/sandbox.ts'
 import { firstPackages } from '../../builder/host/tools-packages.ts'
 import { inspectTree, isTreeCurrent, readTreePackages, treeKey } from '../../builder/host/tree.ts'
+import { allDebs } from '../../builder/lock/debs.ts'
 import type { DebianRequest } from '../../builder/lock/request.ts'
 import { openToolsTree } from '../../builder/lock/tools-tree.ts'
 import { realMirror } from '../support/mirror.ts'
+import { serve } from './server.ts'
 
 const found = await realMirror('trixie')
 const real = 'mirrors' in found ? test.serial : test.serial.skip
@@ -181,4 +186,70 @@ real(`a base image's own packages count as installed, and are upgraded only when
   t.deepEqual(await resolve('0.1', ['netbase']), ['netbase'])
   t.deepEqual(await resolve('99', ['netbase']), [])
   t.false((await resolve('0.1', ['mawk'])).includes('netbase'))
+})
+
+/** Bytes as an archive serves them: what stands for a package, the list of packages, and the signed index. */
+const vendorFiles = async (): Promise<{ files: Map<string, Buffer>; keys: string[] }> => {
+  const date = new Date(context.now.getTime() - 3_600_000)
+  const { publicKey, privateKey } = await generateKey({ userIDs: [{ name: 'vendor' }], format: 'armored', date })
+  const files = new Map<string, Buffer>()
+  const stanza = (name: string, architecture: string, fields: string): string => {
+    const content = Buffer.from(`${name} of the vendor`)
+    files.set(`/pool/${name}.deb`, content)
+    return `Package: ${name}\nVersion: 99+rpt1\nArchitecture: ${architecture}\nMaintainer: x\nDescription: x\nFilename: pool/${name}.deb\nSize: ${content.length}\nSHA256: ${hashBytes(content)}\n${fields}\n`
+  }
+  const lists = {
+    'main/binary-armhf/Packages': `${stanza('netbase', 'all', '')}${stanza('vendor-tool', 'armhf', 'Depends: libc6, vendor-kernel:arm64\n')}`,
+    'rpi/binary-arm64/Packages': stanza('vendor-kernel', 'arm64', 'Multi-Arch: foreign\n'),
+  }
+  let index = `Origin: vendor\nSuite: stable\nCodename: trixie\nDate: ${date.toUTCString().replace('GMT', 'UTC')}\nSHA256:\n`
+  for (const [path, text] of Object.entries(lists)) {
+    const content = gzipSync(text)
+    files.set(`/dists/trixie/${path}.gz`, content)
+    // apt wants to know of the list as it is, too.
+    index += ` ${hashBytes(text)} ${text.length} ${path}\n ${hashBytes(content)} ${content.length} ${path}.gz\n`
+  }
+  const message = await createCleartextMessage({ text: index })
+  const signed = await sign({ message, signingKeys: await readPrivateKey({ armoredKey: privateKey }), date })
+  files.set('/dists/trixie/InRelease', Buffer.from(signed))
+  return { files, keys: [publicKey] }
+}
+
+real(`packages of an archive that a base image lists, and of its further architecture${why}`, async (t) => {
+  const { tools } = await fetchTree()
+  const { files, keys } = await vendorFiles()
+  const { address } = await serve(t, ({ url }, response) => {
+    const content = files.get(url ?? '')
+    response.writeHead(content ? 200 : 404).end(content)
+  })
+  const source = { archive: 'raspi', uri: address, suite: 'trixie', components: ['main', 'rpi'], architectures: [] }
+  const { lock } = await fetchDebian({
+    ...context,
+    profile: 'p',
+    request: {
+      suite: 'trixie',
+      architecture: 'armhf',
+      foreignArchitectures: ['arm64'],
+      sources: { debian: true, others: [{ ...source, keys }] },
+      steps: [{ name: 'base', packages: ['netbase', 'vendor-tool', 'mawk'] }],
+      extras: [],
+    },
+    lock: undefined,
+    tools: async () => tools,
+    scratch: folder,
+  })
+  const debs = allDebs(lock)
+  t.deepEqual(
+    debs.filter(({ archive }) => archive === 'raspi').map(({ name, architecture: of, path }) => [name, of, path]),
+    [
+      ['netbase', 'all', 'pool/netbase.deb'],
+      ['vendor-kernel', 'arm64', 'pool/vendor-kernel.deb'],
+      ['vendor-tool', 'armhf', 'pool/vendor-tool.deb'],
+    ],
+  )
+  t.is(debs.find(({ name }) => name === 'mawk')?.architecture, 'armhf')
+  t.is(debs.find(({ name }) => name === 'mawk')?.archive, 'main')
+  t.true(lock.indexes.some(({ archive, suite }) => archive === 'raspi' && suite === 'trixie'))
+  t.false(JSON.stringify(lock).includes('127.0.0.1'))
+  for (const { sha256, archive } of debs) if (archive === 'raspi') t.true(await blobs.hasBlob(sha256))
 })
