@@ -12,6 +12,8 @@ import { type Board, boards } from './machine.ts'
 /** What starts an image, copied out of its boot partition. Absolute paths. */
 export interface BootFiles {
   kernel: string
+  /** Of the words that the kernel is made for. */
+  bits: 32 | 64
   initramfs: string | undefined
   deviceTree: string | undefined
   /** Text of `cmdline.txt`. */
@@ -71,9 +73,11 @@ export const extractBootFiles = async (options: {
     await writeFile(tree, changed)
   }
   const kernel = await copy(names.kernel)
-  await writeFile(kernel, unpackKernel(await readFile(kernel), names.kernel))
+  const { bytes, bits } = unpackKernel(await readFile(kernel), names.kernel)
+  await writeFile(kernel, bytes)
   return {
     kernel,
+    bits,
     initramfs: names.initramfs === undefined ? undefined : await copy(names.initramfs),
     deviceTree: tree,
     cmdline: (await readFile(await copy(names.cmdline), 'utf8')).trim(),

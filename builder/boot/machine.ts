@@ -56,8 +56,8 @@ export const boards: Readonly<Record<Board, BoardTraits>> = {
 /** What systemd gives a unit to start and a device to appear, instead of 90 s: emulated, a busy machine needs more. */
 const systemdTimeoutSeconds = 360
 
-/** The kernel ignores what lies beyond (COMMAND_LINE_SIZE of arch/arm64/include/uapi/asm/setup.h). */
-const commandLineLimit = 2048
+/** The kernel ignores what lies beyond (COMMAND_LINE_SIZE of arch/{arm64,arm}/include/uapi/asm/setup.h). */
+const commandLineLimits = { 64: 2048, 32: 1024 } as const
 
 const credential = (name: string, value: string): string =>
   `systemd.set_credential_binary=${name}:${Buffer.from(value).toString('base64')}`
@@ -91,7 +91,7 @@ const nameWords = (hostname: string): string[] => {
  */
 export const guestCommandLine = (
   cmdline: string,
-  options: { board: Board; sshKey?: string; autologin?: boolean; hostname?: string },
+  options: { board: Board; bits?: 32 | 64; sshKey?: string; autologin?: boolean; hostname?: string },
 ): string => {
   const { console, shell } = boards[options.board]
   const dropped = /^(console=.*|quiet|splash|plymouth\..*|loglevel=.*)$/
@@ -112,9 +112,10 @@ export const guestCommandLine = (
   if (options.autologin) added.push(credential('agetty.autologin', 'root'), credential('login.noauth', 'yes'))
   if (options.hostname !== undefined) added.push(...nameWords(options.hostname))
   const line = [...kept, ...added].join(' ')
-  if (line.length >= commandLineLimit) {
+  const limit = commandLineLimits[options.bits ?? 64]
+  if (line.length >= limit) {
     throw new PibakeError('USAGE', `The kernel command line would have ${line.length} characters.`, {
-      hint: `The kernel reads ${commandLineLimit - 1}: use a shorter SSH key, such as an ed25519 one.`,
+      hint: `The kernel reads ${limit - 1}: use a shorter SSH key, such as an ed25519 one.`,
     })
   }
   return line
@@ -124,6 +125,8 @@ export interface MachineOptions {
   board: Board
   accelerator: Accelerator
   kernel: string
+  /** Of the words that the kernel is made for; 64 when not given. */
+  bits?: 32 | 64
   initramfs: string | undefined
   deviceTree: string | undefined
   commandLine: string
@@ -158,10 +161,16 @@ const driveArguments = ({ disk, writeLog }: MachineOptions): string[] => {
   return ['-drive', `if=none,driver=blklogwrites,id=d0,cache=writeback,${below},${log}`]
 }
 
-const virtArguments = (options: MachineOptions): string[] => [
-  ...(options.accelerator === 'kvm'
+/** A processor of 32 bits reaches nothing beyond 4 GiB, where the machine has its PCI bus otherwise. */
+const virtProcessor = ({ bits, accelerator }: MachineOptions): string[] => {
+  if (bits === 32) return ['-machine', 'virt,highmem=off', '-cpu', 'cortex-a15']
+  return accelerator === 'kvm'
     ? ['-machine', 'virt,accel=kvm', '-cpu', 'host']
-    : ['-machine', 'virt', '-cpu', 'cortex-a72']),
+    : ['-machine', 'virt', '-cpu', 'cortex-a72']
+}
+
+const virtArguments = (options: MachineOptions): string[] => [
+  ...virtProcessor(options),
   ...['-smp', '2', '-m', String(options.memoryMiB)],
   ...driveArguments(options),
   ...['-device', 'virtio-blk-pci,drive=d0', '-device', virtioNetwork('n0', options.mac)],

@@ -87,12 +87,22 @@ export const startMachine = async (request: MachineRequest): Promise<Machine> =>
   const files = await extractBootFiles({ tools, image, board, folder, ...cancel })
   const disk = stack.use(await createOverlay({ tools, image, board, folder, ...cancel }))
   if (writeLog !== undefined) await writeFile(writeLog, '', { flag: 'wx' })
-  const accelerator = await chooseAccelerator(tools, board, { folder, ...cancel })
+  if (files.bits === 32 && board !== 'virt') {
+    throw new PibakeError(
+      'IMAGE_INVALID',
+      `A ${boards[board].title} is emulated with 64 bits, and the image has a kernel of 32.`,
+      {
+        hint: 'Boot it with `--board virt`, the default.',
+      },
+    )
+  }
+  const accelerator = files.bits === 64 ? await chooseAccelerator(tools, board, { folder, ...cancel }) : 'tcg'
   const args = machineArguments({
     board,
     accelerator,
     ...files,
     commandLine: guestCommandLine(files.cmdline, {
+      bits: files.bits,
       board,
       ...(request.sshKey === undefined ? {} : { sshKey: request.sshKey }),
       autologin: request.autologin ?? false,

@@ -150,3 +150,13 @@ test('a disk whose writes are taken down hears the flushes of the guest', (t) =>
   t.regex(logged, /driver=blklogwrites,.*cache=writeback,.*log\.filename=\/tmp\/log/)
   t.notRegex(logged, /unsafe/)
 })
+
+test('a kernel of 32 bits gets a processor and a bus that it can use, and reads half as long a command line', (t) => {
+  const args = machineArguments({ ...options, bits: 32 })
+  t.is(flagValue(args, '-cpu'), 'cortex-a15')
+  t.is(flagValue(args, '-machine'), 'virt,highmem=off')
+  const key = { board: 'virt', sshKey: 'k'.repeat(700) } as const
+  t.notThrows(() => guestCommandLine(cmdline, key))
+  const error = t.throws(() => guestCommandLine(cmdline, { ...key, bits: 32 }), { instanceOf: PibakeError })
+  t.regex(error.hint, /reads 1023/)
+})
