@@ -35,8 +35,11 @@ const keyMark = Buffer.from('PRIVATE KEY')
 const publishedKeys =
   /^\/usr\/share\/doc\/|\/node_modules\/(?:.*\/)?(?:tests?|__tests__|fixtures?|examples?|benchmarks?)\/|^\/usr\/lib\/python3[^/]*\/(?:.*\/)?tests?\/|^\/usr\/lib\/python3\/dist-packages\/synapse\/util\/(?:__pycache__\/)?manhole\./
 
-/** ELF files that other processors than the main one run: the Pi's VideoCore firmware, and firmware of devices. */
-const otherProcessors = /^\/(?:usr\/lib\/(?:firmware|raspi-firmware)|boot\/firmware)\//
+/**
+ * ELF files that other processors than the main one run: the Pi's VideoCore firmware, and firmware of devices; and what the
+ * kernel brings for itself, which may have 64 bits below programs of 32.
+ */
+const otherProcessors = /^\/(?:usr\/lib\/(?:firmware|modules|raspi-firmware)|boot\/firmware)\//
 
 const elfMagic = Buffer.from([0x7f, 0x45, 0x4c, 0x46])
 /** e_machine by architecture, from the ELF specification's registry. */
