@@ -80,7 +80,7 @@ const nameOf = (file: string, uri: string, names: Map<string, string>): string =
 
 /**
  * Where the packages of a root come from besides Debian, and whether Debian's are among them, from a folder with its
- * `etc/apt` and `usr/share/keyrings`. Only what is fetched over the network counts, and for the architectures that are
+ * `etc/apt`, `usr/share/keyrings` and `usr/lib/os-release`. Only what is fetched over the network counts, and for the architectures that are
  * `known`. Throws `IMAGE_INVALID` for a source
  * without a key, or one that is no suite of components.
  */
@@ -106,7 +106,10 @@ export const describeSources = async (root: string, known: readonly string[]): P
       keys: await keysOf(root, source),
     })
   }
-  return { debian: others.length === 0 || sources.some(isDebian), others }
+  // An image of Debian's own packages may list no address of theirs, as those do that pibake bakes.
+  const release = (await readBytes(join(root, 'usr/lib/os-release')))?.toString('utf8') ?? ''
+  const isDebianSystem = /^ID="?debian"?$/m.test(release)
+  return { debian: others.length === 0 || isDebianSystem || sources.some(isDebian), others }
 }
 
 /** Let the links of a tree that was copied out of an image lead into the tree, never to files of this machine. */
@@ -134,7 +137,7 @@ export const readBaseSources = async (
   const { root } = await inspectBase(image)
   const folder = await mkdtemp(join(tmpdir(), 'pibake-sources-'))
   try {
-    for (const path of ['etc/apt', 'usr/share/keyrings']) {
+    for (const path of ['etc/apt', 'usr/share/keyrings', 'usr/lib/os-release']) {
       const into = join(folder, dirname(path))
       await mkdir(into, { recursive: true })
       await runTool(tools, ['debugfs', '-R', `rdump /${path} ${into}`, `${image}?offset=${root.offsetBytes}`], {

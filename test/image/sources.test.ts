@@ -53,6 +53,13 @@ test('Debian and one more, with the keyring that it names', async (t) => {
   )
 })
 
+test("a system of Debian's packages gets them from the mirror, whatever else it lists", async (t) => {
+  const files = { ...keyring, [`${parts}/raspi.sources`]: raspi }
+  const debianOf = async (id: string) =>
+    (await sourcesIn(t, { ...files, 'usr/lib/os-release': `NAME=x\nID=${id}\n` })).debian
+  t.deepEqual([await debianOf('debian'), await debianOf('raspbian')], [true, false])
+})
+
 test('another distribution: nothing of Debian, and several suites and addresses in one list', async (t) => {
   const list = `deb http://a.example/raspbian trixie main rpi
 deb [arch=amd64] http://x.example/x trixie main
