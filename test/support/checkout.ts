@@ -139,7 +139,12 @@ export const makeCheckout = async ({ isWarm = false } = {}): Promise<Checkout> =
   const { root } = project
   const from = projectAt(original)
   for (const name of ['builder', 'stages', 'overlays', 'pibake', 'package.json', 'package-lock.json', '.npmrc']) {
-    await cp(join(original, name), join(root, name), { recursive: true, filter: (path) => !isLeftOut(path) })
+    await cp(join(original, name), join(root, name), {
+      recursive: true,
+      // Stages share files by relative links, which are to lead to the copies.
+      verbatimSymlinks: true,
+      filter: (path) => !isLeftOut(path),
+    })
   }
   await cp(from.locks, project.locks, { recursive: true })
   await linkBlobs(join(from.cache, 'blobs'), join(project.cache, 'blobs'))
