@@ -22,6 +22,7 @@ const types: Readonly<Record<string, number>> = {
   'c12a7328-f81f-11d2-ba4b-00a0c93ec93b': 0x0c,
   'ebd0a0a2-b9e5-4433-87c0-68b6b72699c7': 0x0c,
   '0fc63daf-8483-4772-8e79-3d69d8477de4': 0x83,
+  '4f68bce3-e8cd-4db1-96e7-fbcaf984b709': 0x83,
   'b921b045-1df0-41c3-af44-4c6f280d3fae': 0x83,
   '69dad710-2ce4-4e3c-b16c-21a1d49abed3': 0x83,
 }

@@ -1,3 +1,4 @@
+import { gptEndBytes } from './encode-gpt.ts'
 import { readExt4, usedBlocks } from './ext4.ts'
 import { readFat, usedFatBytes } from './fat.ts'
 import { fatTypes, linuxType, openImage, readPartitionTable, sectorBytes } from './table.ts'
@@ -48,6 +49,8 @@ export const mapImage = async (path: string): Promise<Uint8Array> => {
   }
   // The gap before the first partition may hold boot code; a Pi's is empty, and dirty cards carry old tables there.
   mark(0, Math.min(1 << 20, sizeBytes))
+  // A GPT stands a second time at the end of the disk.
+  if (partitions.some(({ guid }) => guid !== undefined)) mark(sizeBytes - gptEndBytes, sizeBytes)
   for (const { type, startSector, sectors } of partitions) {
     const offset = startSector * sectorBytes
     const fat = fatTypes.has(type) ? await readFat(file, offset) : undefined
