@@ -64,6 +64,22 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./lab.ts')).lab,
   },
   {
+    name: 'inspect',
+    usage: 'inspect <image>',
+    summary: 'Say what is in an image, and what takes its space',
+    network: 'host',
+    log: false,
+    load: async () => (await import('./inspect.ts')).inspect,
+  },
+  {
+    name: 'diff',
+    usage: 'diff <before> <after>',
+    summary: 'Compare two images down to the file; exit 0 the same, 1 not',
+    network: 'host',
+    log: false,
+    load: async () => (await import('./diff.ts')).diff,
+  },
+  {
     name: 'stages',
     usage: 'stages [stage]',
     summary: 'List the stages, or describe one',

@@ -1,6 +1,7 @@
 import { compareEntries, type EntryDifference } from './compare-entries.ts'
-import { fileHasher, type HashOptions } from './content.ts'
+import { fileHasher } from './content.ts'
 import { type ImagePartition, type ImageTree, readImageTree } from './image-tree.ts'
+import type { Volume } from './volume.ts'
 
 /** A fact about an image as a whole, or about a partition or file system of it, that is not the same. */
 export interface FactDifference {
@@ -44,7 +45,7 @@ const compareFacts = (where: string, before: Facts | undefined, after: Facts | u
     .filter((fact) => fact.before !== fact.after)
 
 /** Pairs of partitions by number. */
-const pairs = (
+const pairPartitions = (
   before: ImageTree,
   after: ImageTree,
 ): { number: number; a: ImagePartition | undefined; b: ImagePartition | undefined }[] => {
@@ -55,19 +56,47 @@ const pairs = (
     .map((number) => ({ number, a: find(before, number), b: find(after, number) }))
 }
 
+/** Bytes of the files that have to be read: those that are in both volumes and equally long. */
+const bytesToRead = (before: Volume, after: Volume): number => {
+  let bytes = 0
+  for (const { path, kind, sizeBytes } of before.entries.values()) {
+    const other = after.entries.get(path)
+    if (kind === 'file' && other?.kind === 'file' && other.sizeBytes === sizeBytes) bytes += 2 * sizeBytes
+  }
+  return bytes
+}
+
+export interface CompareOptions {
+  signal?: AbortSignal
+  /** How much has been read of what has to be, in bytes; hard links make it end early. */
+  onProgress?: (done: number, total: number) => void
+}
+
 /** Compare two images that are open; see `compareImages`. */
-const compareTrees = async (
+export const compareTrees = async (
   before: ImageTree,
   after: ImageTree,
-  options: HashOptions = {},
+  { signal, onProgress }: CompareOptions = {},
 ): Promise<ImageComparison> => {
-  const hash = fileHasher(options)
-  const facts = compareFacts('image', imageFacts(before), imageFacts(after))
-  const entries: EntryDifference[] = []
-  for (const { number, a, b } of pairs(before, after)) {
-    facts.push(...compareFacts(`partition ${number}`, a && partitionFacts(a), b && partitionFacts(b)))
-    if (a?.volume && b?.volume) entries.push(...(await compareEntries(number, [a.volume, b.volume], hash)))
+  const pairs = pairPartitions(before, after)
+  const volumes = pairs.flatMap(({ number, a, b }) =>
+    a?.volume && b?.volume ? [{ number, pair: [a.volume, b.volume] as const }] : [],
+  )
+  const total = volumes.reduce((sum, { pair }) => sum + bytesToRead(...pair), 0)
+  let done = 0
+  const onRead = (bytes: number): void => {
+    done += bytes
+    onProgress?.(done, total)
   }
+  const hash = fileHasher({ onRead, ...(signal ? { signal } : {}) })
+  const entries: EntryDifference[] = []
+  for (const { number, pair } of volumes) entries.push(...(await compareEntries(number, pair, hash)))
+  const facts = [
+    ...compareFacts('image', imageFacts(before), imageFacts(after)),
+    ...pairs.flatMap(({ number, a, b }) =>
+      compareFacts(`partition ${number}`, a && partitionFacts(a), b && partitionFacts(b)),
+    ),
+  ]
   return { isSame: facts.length === 0 && entries.length === 0, facts, entries }
 }
 
@@ -79,7 +108,7 @@ const compareTrees = async (
 export const compareImages = async (
   before: string,
   after: string,
-  options: HashOptions = {},
+  options: CompareOptions = {},
 ): Promise<ImageComparison> => {
   await using a = await readImageTree(before)
   await using b = await readImageTree(after)

@@ -1,12 +1,16 @@
-import { cp, link, lutimes, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { link, lutimes, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
+import type { Context } from '../../builder/cli/context.ts'
+import { diff } from '../../builder/cli/diff.ts'
 import { hashBytes } from '../../builder/core/digest.ts'
+import { projectAt } from '../../builder/core/project.ts'
 import { runTool } from '../../builder/host/sandbox.ts'
 import { sectorBytes } from '../../builder/image/table.ts'
 import { compareImages } from '../../builder/inspect/compare.ts'
 import type { EntryDifference } from '../../builder/inspect/compare-entries.ts'
-import { bootStart, debugImage, makeImage } from '../support/make-image.ts'
+import { plainly } from '../../builder/report/style.ts'
+import { bootStart, copyImage, debugImage, makeImage } from '../support/make-image.ts'
 import { scratch } from '../support/scratch.ts'
 import { tools } from '../support/tools.ts'
 
@@ -42,7 +46,7 @@ ifRoot('says of each name what became of it, and reads no more than it must', as
   const before = join(folder, 'before.img')
   await makeImage(before, await makeTrees(folder))
   const after = join(folder, 'after.img')
-  await cp(before, after)
+  await copyImage(before, after)
   t.deepEqual(await compareImages(before, after), { isSame: true, facts: [], entries: [] })
 
   const content = join(folder, 'content')
@@ -107,7 +111,7 @@ ifRoot('says what differs of table and file systems', async (t) => {
   const trees = await makeTrees(folder)
   const [before, after] = [join(folder, 'before.img'), join(folder, 'after.img')]
   await makeImage(before, trees)
-  await cp(before, after)
+  await copyImage(before, after)
   await runTool(tools, ['sfdisk', '--disk-id', after, '0x12345678'], { writable: [after] })
   await debugImage(after, ['ssv volume_name other', 'ssv uuid clear'])
   const { facts, entries } = await compareImages(before, after)
@@ -116,4 +120,27 @@ ifRoot('says what differs of table and file systems', async (t) => {
     facts.map(({ where, what, after: value }) => `${where}: ${what} ${value}`),
     ['image: disk id 12345678', 'partition 2: label other', 'partition 2: id 00000000-0000-0000-0000-000000000000'],
   )
+})
+
+ifRoot('the command ends as diff does: 0 the same, 1 not', async (t) => {
+  const folder = await scratch(t)
+  const [before, after] = [join(folder, 'before.img'), join(folder, 'after.img')]
+  await makeImage(before, await makeTrees(folder))
+  await copyImage(before, after)
+  const steps = new Set<string>()
+  const context: Context = {
+    project: projectAt(folder),
+    emit: ({ type }) => steps.add(type),
+    signal: new AbortController().signal,
+    options: { json: false, verbose: false, yes: false, offline: false, color: false },
+    isOffline: false,
+    terminal: { input: process.stdin, output: process.stdout },
+    continueOffline: async () => ({}),
+  }
+  t.is((await diff.run({ before, after, all: false }, context)).exitCode, 0)
+  await debugImage(after, ['rm /etc/gone'])
+  const { exitCode, lines } = await diff.run({ before, after, all: false }, context)
+  t.is(exitCode, 1)
+  t.true(lines?.(plainly).some((line) => line.startsWith('  - 2:/etc/gone')))
+  t.deepEqual([...steps], ['step-start', 'step-end'])
 })

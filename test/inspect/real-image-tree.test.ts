@@ -1,19 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import {
-  chmod,
-  chown,
-  cp,
-  link,
-  lutimes,
-  mkdir,
-  mkdtemp,
-  open,
-  rm,
-  symlink,
-  truncate,
-  writeFile,
-} from 'node:fs/promises'
+import { chmod, chown, link, lutimes, mkdir, mkdtemp, open, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -25,7 +12,7 @@ import { walkTree } from '../../builder/image/walk.ts'
 import { fileHasher } from '../../builder/inspect/content.ts'
 import { readImageTree } from '../../builder/inspect/image-tree.ts'
 import type { Entry, Volume } from '../../builder/inspect/volume.ts'
-import { bootStart, debugImage, makeImage, rootStart } from '../support/make-image.ts'
+import { bootStart, copyImage, debugImage, makeImage, rootStart } from '../support/make-image.ts'
 import { scratch } from '../support/scratch.ts'
 import { tools } from '../support/tools.ts'
 
@@ -245,7 +232,7 @@ ifRoot('damage is a refusal that names the image, whatever it hits', async (t) =
   const whole = join(place, 'whole.img')
   await makeImage(whole, { root, options: ['-t', 'ext4', '-N', '2048', '-O', '^metadata_csum'] })
   const image = join(place, 'damaged.img')
-  await cp(whole, image)
+  await copyImage(whole, image)
   const next = numbers(7)
   let refused = 0
   await using file = await open(image, 'r+')

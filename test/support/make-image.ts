@@ -1,4 +1,5 @@
 import { truncate, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { runTool } from '../../builder/host/sandbox.ts'
 import { encodeTable, sectorBytes } from '../../builder/image/table.ts'
 import { tools } from './tools.ts'
@@ -7,7 +8,7 @@ const bootSectors = 80_000
 /** Where the partitions begin, in sectors. */
 export const bootStart = 2048
 export const rootStart = bootStart + bootSectors
-const rootSectors = 131_072
+const rootSectors = 81_920
 
 /**
  * A small image at `path`: a Linux file system of the folder `root`, made with `options` of mke2fs(8), and a FAT of the
@@ -43,6 +44,11 @@ export const makeImage = async (
     writable: [path],
     env: { TZ: 'UTC', MTOOLS_SKIP_CHECK: '1', LC_ALL: 'C.UTF-8' },
   })
+}
+
+/** Copy an image without filling its holes. */
+export const copyImage = async (from: string, to: string): Promise<void> => {
+  await runTool(tools, ['cp', '--sparse=always', from, to], { readOnly: [from], writable: [dirname(to)] })
 }
 
 /** Put commands to debugfs(8) on the root file system of such an image, which may read `readOnly`; what it prints. */
