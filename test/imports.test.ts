@@ -10,7 +10,7 @@ const levels: readonly (readonly string[])[] = [
   ['main.ts'],
   ['cli'],
   ['fetch', 'bake', 'boot', 'flash', 'kit'],
-  ['plan', 'root', 'deb', 'image', 'inspect', 'cache', 'lock', 'profile'],
+  ['plan', 'root', 'deb', 'image', 'inspect', 'page', 'cache', 'lock', 'profile'],
   ['host'],
   ['core'],
 ]

@@ -1,6 +1,8 @@
+import { PibakeError } from '../core/error.ts'
 import { formatBytes } from '../core/size.ts'
 import { readImageTree } from '../inspect/image-tree.ts'
 import { type ImageSummary, type PartitionSummary, summariseImage } from '../inspect/summary.ts'
+import { writeReport } from '../page/report-file.ts'
 import type { Paint } from '../report/style.ts'
 import { renderTable } from '../report/table.ts'
 import { chosenImage } from './chosen.ts'
@@ -82,19 +84,31 @@ export const renderSummary = (summary: ImageSummary, { paint, all }: { paint: Pa
   ]
 }
 
+const writePage = async (path: string, summary: ImageSummary): Promise<void> => {
+  await writeReport(path, { summary, tests: [] }).catch((cause: unknown) => {
+    throw new PibakeError('USAGE', `\`${path}\` cannot be written.`, {
+      hint: 'Name a file in a folder that exists.',
+      cause,
+    })
+  })
+}
+
 export const inspect = defineCommand({
   options: {
+    html: { type: 'string', describe: 'File to write the same to as a page for a browser besides' },
     all: { type: 'boolean', default: false, describe: 'Every package and folder, not just the largest' },
   },
   positionals: { image: { type: 'string', demandOption: true, describe: 'Path of an image; it is not mounted' } },
   examples: [
     ['$0 inspect images/pub.img', 'What is in it, and what takes the space'],
     ['$0 inspect images/pub.img --all', 'With every package'],
+    ['$0 inspect other.img --html other.html', 'A page with a map of the space, for an image that was not baked here'],
     ['$0 inspect images/pub.img --json', 'The same and more as JSON: licences, npm packages, services'],
   ],
-  async run({ image, all }) {
+  async run({ image, all, html }) {
     await using tree = await readImageTree(chosenImage(image))
     const summary = summariseImage(tree)
+    if (html !== undefined) await writePage(html, summary)
     return { data: summary, lines: (paint) => renderSummary(summary, { paint, all }) }
   },
 })
