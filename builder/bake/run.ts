@@ -9,6 +9,8 @@ import { openTree } from '../lock/trees.ts'
 import { bakePlan } from './bake.ts'
 import { openKitchen } from './kitchen.ts'
 import { assertComplete, planBake } from './prepare.ts'
+import { writeBakeReport } from './report.ts'
+import { beginTimeline } from './timeline.ts'
 
 const slowKernel =
   'This kernel has no private binfmt_misc (Linux 6.7 or newer has): everything runs under emulation, several times slower.'
@@ -42,9 +44,17 @@ export const bakeProfile = async (options: BakeOptions): Promise<BakeResult> => 
   const { profile, lock, steps, image, missing } = await planBake(project, options.profile, readBase)
   if (image) return { image: image.path, sha256: image.sha256, ran: 0 }
   assertComplete(missing)
+  const timeline = beginTimeline(emit)
   await using scratch = await makeScratch(project.work)
-  const kitchen = await openKitchen({ profile, lock }, { project, twins, scratch: scratch.path, emit, signal })
+  const shared = { project, twins, scratch: scratch.path, emit: timeline.emit, signal }
+  const kitchen = await openKitchen({ profile, lock }, shared)
   if (kitchen.emulation === 'host') emit({ type: 'notice', level: 'warn', message: slowKernel })
   const baked = await bakePlan(kitchen, steps)
+  const { path: imagePath, sha256 } = baked
+  const about = { image: imagePath, sha256, profile: profile.name, lock, planned: steps, timed: timeline.steps() }
+  await writeBakeReport(about).catch((error: unknown) => {
+    const message = `The image is whole, but its report could not be written: ${String(error)}`
+    emit({ type: 'notice', level: 'warn', message })
+  })
   return { image: baked.path, sha256: baked.sha256, ran: steps.filter(({ action }) => action === 'run').length }
 }

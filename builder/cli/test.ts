@@ -1,4 +1,6 @@
 import type { Board } from '../boot/machine.ts'
+import type { TestReport } from '../boot/report.ts'
+import type { TestRequest } from '../boot/test-image.ts'
 import { PibakeError } from '../core/error.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { chosenImage, openTools } from './chosen.ts'
@@ -11,6 +13,18 @@ const checkCuts = (cuts: number, board: Board): void => {
     throw new PibakeError('USAGE', '`--power-cuts` is a whole number above 0.', { hint })
   if (board !== 'virt')
     throw new PibakeError('USAGE', `\`--power-cuts\` does not go with \`--board ${board}\`.`, { hint })
+}
+
+/** Test an image, and add the result to the report beside it, where that is about this very image. */
+const testAndReport = async (request: TestRequest): Promise<TestReport> => {
+  const { testImage } = await import('../boot/test-image.ts')
+  const report = await testImage(request)
+  const { addTest } = await import('../page/add-test.ts')
+  await addTest(request.image, { ...report, testedAt: new Date().toISOString() }).catch((error: unknown) => {
+    const message = `The report beside the image could not be brought up to date: ${String(error)}`
+    request.emit({ type: 'notice', level: 'warn', message })
+  })
+  return report
 }
 
 export const test = defineCommand({
@@ -38,7 +52,7 @@ export const test = defineCommand({
     const request = { tools, image: chosenImage(image), scratch: scratch.path, emit, signal }
     const report =
       cuts === undefined
-        ? await (await import('../boot/test-image.ts')).testImage({ ...request, board })
+        ? await testAndReport({ ...request, board })
         : await (await import('../boot/power-cut.ts')).testPowerCuts({ ...request, cuts, seed })
     return reportResult(report, { format, tap, junit })
   },
