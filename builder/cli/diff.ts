@@ -6,9 +6,9 @@ import type { FactDifference } from '../inspect/compare.ts'
 import { diffImages, type ImageDiff, type OwnedDifference } from '../inspect/diff.ts'
 import type { Paint } from '../report/style.ts'
 import { renderTable } from '../report/table.ts'
-import { chosenImage } from './chosen.ts'
 import { defineCommand } from './command.ts'
 import { section } from './describe.ts'
+import { wholeImage } from './whole-image.ts'
 
 /** How many npm packages, and how many files, are named unless all are asked for. */
 const shownAtMost = 40
@@ -81,7 +81,7 @@ export const renderDiff = (
 export const diff = defineCommand({
   options: { all: { type: 'boolean', default: false, describe: 'Name every file that differs' } },
   positionals: {
-    before: { type: 'string', demandOption: true, describe: 'Path of an image; it is not mounted' },
+    before: { type: 'string', demandOption: true, describe: 'Path of an image, or of one in an archive' },
     after: { type: 'string', demandOption: true, describe: 'Path of another' },
   },
   examples: [
@@ -89,10 +89,12 @@ export const diff = defineCommand({
     ['$0 diff old.img images/pub.img >/dev/null && echo same', 'As diff(1) does: exit 0 the same, 1 not, 2 trouble'],
     ['$0 diff old.img images/pub.img --json', 'Every file, with what it was and what it is'],
   ],
-  async run({ before, after, all }, { emit, signal }) {
-    const paths = [chosenImage(before), chosenImage(after)] as const
+  async run({ before, after, all }, context) {
+    const { emit, signal } = context
+    await using left = await wholeImage(context, before)
+    await using right = await wholeImage(context, after)
     const found = await runStep(emit, { id: 'compare', title: 'Compare the images' }, () =>
-      diffImages(...paths, {
+      diffImages(left.path, right.path, {
         signal,
         onProgress: (done, total) => emit({ type: 'step-progress', id: 'compare', done, total, unit: 'bytes' }),
       }),

@@ -5,9 +5,9 @@ import { type ImageSummary, type PartitionSummary, summariseImage } from '../ins
 import { writeReport } from '../page/report-file.ts'
 import type { Paint } from '../report/style.ts'
 import { renderTable } from '../report/table.ts'
-import { chosenImage } from './chosen.ts'
 import { defineCommand } from './command.ts'
 import { section } from './describe.ts'
+import { wholeImage } from './whole-image.ts'
 
 /** How many of the largest packages and folders are shown unless all are asked for. */
 const shownPackages = 15
@@ -98,15 +98,23 @@ export const inspect = defineCommand({
     html: { type: 'string', describe: 'File to write the same to as a page for a browser besides' },
     all: { type: 'boolean', default: false, describe: 'Every package and folder, not just the largest' },
   },
-  positionals: { image: { type: 'string', demandOption: true, describe: 'Path of an image; it is not mounted' } },
+  positionals: {
+    image: {
+      type: 'string',
+      demandOption: true,
+      describe: 'Path of an image, or of one in an xz, gzip, zstd or zip archive',
+    },
+  },
   examples: [
     ['$0 inspect images/pub.img', 'What is in it, and what takes the space'],
     ['$0 inspect images/pub.img --all', 'With every package'],
+    ['$0 inspect raspios.img.xz', 'An image as it was downloaded'],
     ['$0 inspect other.img --html other.html', 'A page with a map of the space, for an image that was not baked here'],
     ['$0 inspect images/pub.img --json', 'The same and more as JSON: licences, npm packages, services'],
   ],
-  async run({ image, all, html }) {
-    await using tree = await readImageTree(chosenImage(image))
+  async run({ image, all, html }, context) {
+    await using whole = await wholeImage(context, image)
+    await using tree = await readImageTree(whole.path)
     const summary = summariseImage(tree)
     if (html !== undefined) await writePage(html, summary)
     return { data: summary, lines: (paint) => renderSummary(summary, { paint, all }) }

@@ -1,18 +1,22 @@
-import { link, lutimes, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { link, lutimes, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import type { Context } from '../../builder/cli/context.ts'
 import { diff } from '../../builder/cli/diff.ts'
+import { inspect } from '../../builder/cli/inspect.ts'
 import { hashBytes } from '../../builder/core/digest.ts'
+import { PibakeError } from '../../builder/core/error.ts'
+import type { Emit } from '../../builder/core/event.ts'
 import { projectAt } from '../../builder/core/project.ts'
 import { runTool } from '../../builder/host/sandbox.ts'
 import { sectorBytes } from '../../builder/image/table.ts'
 import { compareImages } from '../../builder/inspect/compare.ts'
 import type { EntryDifference } from '../../builder/inspect/compare-entries.ts'
+import { extractData } from '../../builder/page/report-data.ts'
 import { plainly } from '../../builder/report/style.ts'
 import { bootStart, copyImage, debugImage, makeImage } from '../support/make-image.ts'
 import { scratch } from '../support/scratch.ts'
-import { tools } from '../support/tools.ts'
+import { checkout, tools } from '../support/tools.ts'
 
 const timeSeconds = 1_700_000_000
 const names = ['attributes', 'content', 'copied', 'gone', 'grown', 'kind', 'linked', 'mode', 'owner', 'same', 'time']
@@ -122,25 +126,37 @@ ifRoot('says what differs of table and file systems', async (t) => {
   )
 })
 
-ifRoot('the command ends as diff does: 0 the same, 1 not', async (t) => {
+const contextWith = (emit: Emit): Context => ({
+  project: projectAt(checkout),
+  emit,
+  signal: new AbortController().signal,
+  options: { json: false, verbose: false, yes: false, offline: false, color: false },
+  isOffline: false,
+  terminal: { input: process.stdin, output: process.stdout },
+  continueOffline: async () => ({}),
+})
+
+ifRoot('the command ends as diff does: 0 the same, 1 not; an archive is as good as its image', async (t) => {
   const folder = await scratch(t)
   const [before, after] = [join(folder, 'before.img'), join(folder, 'after.img')]
   await makeImage(before, await makeTrees(folder))
   await copyImage(before, after)
-  const steps = new Set<string>()
-  const context: Context = {
-    project: projectAt(folder),
-    emit: ({ type }) => steps.add(type),
-    signal: new AbortController().signal,
-    options: { json: false, verbose: false, yes: false, offline: false, color: false },
-    isOffline: false,
-    terminal: { input: process.stdin, output: process.stdout },
-    continueOffline: async () => ({}),
-  }
-  t.is((await diff.run({ before, after, all: false }, context)).exitCode, 0)
+  await runTool(tools, ['xz', '-0', before], { writable: [folder] })
+  const packed = `${before}.xz`
+  const steps: string[] = []
+  const context = contextWith((event) => {
+    if (event.type === 'step-start') steps.push(event.title)
+  })
+  t.is((await diff.run({ before: packed, after, all: false }, context)).exitCode, 0)
+  t.deepEqual(steps, ['Unpack before.img.xz', 'Compare the images'])
   await debugImage(after, ['rm /etc/gone'])
-  const { exitCode, lines } = await diff.run({ before, after, all: false }, context)
+  const { exitCode, lines } = await diff.run({ before: packed, after, all: false }, context)
   t.is(exitCode, 1)
   t.true(lines?.(plainly).some((line) => line.startsWith('  - 2:/etc/gone')))
-  t.deepEqual([...steps], ['step-start', 'step-end'])
+
+  const inspected = await inspect.run({ image: packed, all: false, html: join(folder, 'page.html') }, context)
+  t.is(inspected.lines?.(plainly)[0], 'before.img: 84 MB, disk id 0badcafe')
+  t.is(extractData(await readFile(join(folder, 'page.html'), 'utf8'))?.summary.image, 'before.img')
+  const unwritable = inspect.run({ image: after, all: false, html: join(folder, 'none/page.html') }, context)
+  t.is((await t.throwsAsync(unwritable, { instanceOf: PibakeError }))?.code, 'USAGE')
 })
