@@ -28,15 +28,16 @@ const imageFacts = ({ sizeBytes, diskId }: ImageTree): Facts =>
     ['disk id', diskId],
   ])
 
-const partitionFacts = ({ startSector, sectors, type, volume }: ImagePartition): Facts =>
+const partitionFacts = ({ startSector, sectors, type, guid, volume }: ImagePartition): Facts =>
   new Map([
     ['type', `0x${type.toString(16).padStart(2, '0')}`],
+    ['guid', guid ?? ''],
     ['start', `sector ${startSector}`],
     ['size', `${sectors} sectors`],
     ['file system', volume?.kind ?? 'unknown'],
     ['label', volume?.label ?? ''],
     ['id', volume?.id ?? ''],
-    ['features', volume?.features.join(' ') ?? ''],
+    ['features', volume?.features?.join(' ') ?? ''],
   ])
 
 const compareFacts = (where: string, before: Facts | undefined, after: Facts | undefined): FactDifference[] =>

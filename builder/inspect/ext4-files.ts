@@ -50,7 +50,7 @@ const deviceOf = (body: Buffer): string => {
  * Read the entries of the ext4 (or ext2, ext3) of a partition. Throws IMAGE_INVALID where it is damaged in what holds
  * names and inodes, or has features that this reader does not know. A journal is not replayed.
  */
-export const readExt4Volume = (medium: Medium, { label, uuid, freeBlocks }: Ext4): Volume => {
+export const readExt4Volume = (medium: Medium, { label, uuid, freeBlocks, features }: Ext4): Volume => {
   const layout = readExt4Layout(medium)
   const readNumber = inodeReader(medium, layout)
   const contentOf = (inode: Inode): Buffer => {
@@ -97,7 +97,7 @@ export const readExt4Volume = (medium: Medium, { label, uuid, freeBlocks }: Ext4
     id: uuid,
     sizeBytes: layout.blocks * layout.blockBytes,
     usedBytes: (layout.blocks - freeBlocks) * layout.blockBytes,
-    features: layout.features,
+    features,
     entries,
     readFile: (entry) => readInode(medium, layout, readNumber(entry.inode)),
   }

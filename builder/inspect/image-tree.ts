@@ -16,7 +16,7 @@ export interface ImagePartition extends Partition {
 export interface ImageTree extends AsyncDisposable {
   path: string
   sizeBytes: number
-  /** 8 lower-case hex digits; see `PartitionTable`. */
+  /** As in `PartitionTable`: 8 hex digits, or the GUID of a GPT. */
   diskId: string
   partitions: readonly ImagePartition[]
 }

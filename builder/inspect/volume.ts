@@ -33,8 +33,8 @@ export interface Volume {
   /** What the file system manages, and what of it holds anything. */
   sizeBytes: number
   usedBytes: number
-  /** Feature names as dumpe2fs(8) spells them; none of a FAT. */
-  features: readonly string[]
+  /** Names of features, sorted; none of a FAT, undefined where one has no name here. */
+  features: readonly string[] | undefined
   /** By path; folders before what they hold, names sorted by code unit. */
   entries: ReadonlyMap<string, Entry>
   /** The content of a file, in pieces of up to 1 MiB. */
