@@ -1,4 +1,4 @@
-import { basename, relative } from 'node:path'
+import { relative } from 'node:path'
 import type { Sha256 } from '../core/digest.ts'
 import { formatBytes } from '../core/size.ts'
 import { compressions } from '../publish/compress.ts'
@@ -6,7 +6,7 @@ import { findPublished, type Published, publishImage } from '../publish/publish.
 import { chosenProfile, fetchOptions, openTools, profileOption, requireRoot } from './chosen.ts'
 import { defineCommand, type Result } from './command.ts'
 import type { Context } from './context.ts'
-import { planFromCache } from './planned.ts'
+import { planFromCache, planOf } from './planned.ts'
 
 /** A path as the user would type it here. */
 const shorten = (path: string): string => {
@@ -57,29 +57,26 @@ export const bake = defineCommand({
   ],
   async run({ profile: named, mirror, frozen, twins, compress }, context) {
     const { project, emit, signal, options } = context
-    const profile = chosenProfile(named)
+    const name = chosenProfile(named)
     if (context.isOffline) {
       const { bakeProfile } = await import('../bake/run.ts')
-      const baked = await bakeProfile({ project, profile, twins, emit, signal })
+      const baked = await bakeProfile({ project, profile: name, twins, emit, signal })
+      const { profile, lock } = await planOf(context, name)
       const image = { path: baked.image, sha256: baked.sha256 }
-      const request = { project, profile: basename(baked.image, '.img'), image, compress }
-      return report(
-        context,
-        baked,
-        await publishImage({ ...request, openTools: () => openTools(context), emit, signal }),
-      )
+      const request = { project, profile, lock, image, compress, openTools: () => openTools(context), emit, signal }
+      return report(context, baked, await publishImage(request))
     }
-    const plan = await planFromCache(context, profile)
+    const plan = await planFromCache(context, name)
     if (plan?.image) {
-      const { image } = plan
-      const published = await findPublished({ project, profile: plan.profile.name, image, compress })
+      const { profile, lock, image } = plan
+      const published = await findPublished({ project, profile, lock, image, compress })
       if (published) return report(context, { image: image.path, sha256: image.sha256, ran: 0 }, published)
       return context.continueOffline()
     }
     requireRoot('A bake')
     if (plan === undefined && !options.offline) {
       const { fetchAll } = await import('../fetch/fetch.ts')
-      await fetchAll({ project, profile, frozen, emit, signal, ...(mirror === undefined ? {} : { mirror }) })
+      await fetchAll({ project, profile: name, frozen, emit, signal, ...(mirror === undefined ? {} : { mirror }) })
     }
     return context.continueOffline()
   },

@@ -1,28 +1,61 @@
 import { readdirSync } from 'node:fs'
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
+import { openBlobs } from '../../builder/cache/blobs.ts'
 import { hashBytes, hashFile } from '../../builder/core/digest.ts'
 import type { PibakeEvent } from '../../builder/core/event.ts'
-import { projectAt } from '../../builder/core/project.ts'
+import { type Project, projectAt } from '../../builder/core/project.ts'
 import { runTool } from '../../builder/host/sandbox.ts'
+import type { Lock, LockedDeb } from '../../builder/lock/schema.ts'
 import type { Compression } from '../../builder/publish/compress.ts'
 import { findPublished, publishImage } from '../../builder/publish/publish.ts'
+import { deb, lock as exampleLock } from '../lock/_lock.ts'
+import { makeDeb } from '../support/make-deb.ts'
 import { scratch } from '../support/scratch.ts'
 import { tools } from '../support/tools.ts'
+import { profile } from './_profile.ts'
+
+const copyright = 'Format: x\n\nFiles: *\nCopyright: x\nLicense: Expat\n'
+
+/** Packages in the cache: one with a copyright file, and one that links to its documentation. */
+const storePackages = async (project: Project): Promise<LockedDeb[]> => {
+  const folder = await mkdtemp(join(project.root, 'debs-'))
+  const contents = {
+    one: { 'usr/share/doc/one/copyright': copyright, 'usr/share/doc/one/changelog': 'x', 'usr/bin/one': 'x' },
+    two: { 'usr/share/doc/two': { link: 'one' } },
+    bare: { 'usr/bin/bare': 'x' },
+  }
+  const debs: LockedDeb[] = []
+  for (const [name, data] of Object.entries(contents)) {
+    const path = await makeDeb(join(folder, name), { control: { control: `Package: ${name}\n` }, data })
+    debs.push({ ...deb(name), ...(await openBlobs(project.cache).importFile(path)) })
+  }
+  return debs
+}
 
 /** A project with one image, as a bake leaves it, and what publishing does to it. */
 const openProject = async (t: ExecutionContext) => {
   const project = projectAt(await scratch(t))
   const path = join(project.images, 'one.img')
   await mkdir(project.images)
+  await writeFile(join(project.root, 'package.json'), '{"version":"1.2.3"}')
+  const lock: Lock = {
+    ...exampleLock,
+    steps: [{ name: 'base', debs: await storePackages(project) }],
+    extras: [],
+    npm: {},
+    artifacts: {},
+  }
   const bake = async (text: string): Promise<void> => {
     await writeFile(path, text)
     await writeFile(`${path}.sha256`, `${hashBytes(text)}  one.img\n`)
   }
   const request = async (compress: Compression[]) => ({
     project,
-    profile: 'one',
+    profile: { ...profile, name: 'one', stages: [] },
+    lock,
     image: { path, sha256: await hashFile(path) },
     compress,
   })
@@ -39,23 +72,48 @@ const openProject = async (t: ExecutionContext) => {
   return { project, path, bake, publish, find, names: () => readdirSync(project.images).sort() }
 }
 
+const always = ['one.cdx.json', 'one.img', 'one.img.sha256', 'one.rpi-imager-manifest', 'one.spdx.json']
+const bills = ['one.cdx.json', 'one.spdx.json']
+
+test('the bills of materials name the licences in the packages, also where one package links to another', async (t) => {
+  const { project, bake, publish } = await openProject(t)
+  await bake('first')
+  t.deepEqual(await publish(), bills)
+  const text = await readFile(join(project.images, 'one.cdx.json'), 'utf8')
+  const { components } = JSON.parse(text) as { components: { name: string; licenses: unknown }[] }
+  t.deepEqual(
+    components.map(({ name, licenses }) => [name, licenses]),
+    [
+      ['bare', [{ license: { name: 'the package has no copyright file' } }]],
+      ['one', [{ expression: 'MIT' }]],
+      ['two', [{ expression: 'MIT' }]],
+    ],
+  )
+})
+
 test('what is asked for is written once, listed with its checksum, and kept while the image stays', async (t) => {
   const { project, bake, publish, find, names } = await openProject(t)
   await bake('first')
-  t.deepEqual(await find(), [], 'nothing is missing when nothing is asked for')
+  t.is(await find(), undefined)
+  await publish()
+  t.deepEqual(names(), always)
+  t.is((await find())?.length, 2)
   t.is(await find(['zst']), undefined)
   t.deepEqual(await publish(['zst', 'xz']), ['one.img.xz', 'one.img.zst'])
-  t.deepEqual(names(), ['one.img', 'one.img.sha256', 'one.img.xz', 'one.img.zst'])
+  t.deepEqual(names(), [...always, 'one.img.xz', 'one.img.zst'].sort())
   t.deepEqual(await publish(['zst']), [])
   t.deepEqual(
     (await find())?.map(({ path }) => path),
-    [join(project.images, 'one.img.xz'), join(project.images, 'one.img.zst')],
+    [...bills, 'one.img.xz', 'one.img.zst'].sort().map((name) => join(project.images, name)),
   )
   const list = await readFile(join(project.images, 'one.img.sha256'), 'utf8')
-  t.regex(list, /^\w+ {2}one\.img\n\w+ {2}one\.img\.xz\n\w+ {2}one\.img\.zst\n$/)
+  t.deepEqual(
+    list.split('\n').map((line) => line.slice(66)),
+    ['one.img', 'one.cdx.json', 'one.img.xz', 'one.img.zst', 'one.spdx.json', ''],
+  )
   const check = ['sha256sum', '--check', '--strict', 'one.img.sha256']
   const { stdout } = await runTool(tools, check, { readOnly: [project.images], cwd: project.images })
-  t.is(stdout, 'one.img: OK\none.img.xz: OK\none.img.zst: OK')
+  t.is(stdout.match(/: OK$/gm)?.length, 5)
 })
 
 test('archives go with the image that they were made from', async (t) => {
@@ -64,12 +122,28 @@ test('archives go with the image that they were made from', async (t) => {
   await publish(['zst'])
   await bake('second')
   t.is(await find(), undefined, 'an archive of another image lies there')
-  t.deepEqual(await publish(), [])
-  t.deepEqual(names(), ['one.img', 'one.img.sha256'])
+  t.deepEqual(await publish(), bills)
+  t.deepEqual(names(), always)
   t.deepEqual(await publish(['zst']), ['one.img.zst'])
   const archive = join(project.images, 'one.img.zst')
   const { stdout } = await runTool(tools, ['zstd', '-dcq', archive], { readOnly: [archive] })
   t.is(stdout, 'second')
+})
+
+test('the manifest names the xz archive once there is one', async (t) => {
+  const { path, project, bake, publish } = await openProject(t)
+  await bake('first')
+  const read = async (): Promise<Record<string, unknown>> => {
+    const text = await readFile(join(project.images, 'one.rpi-imager-manifest'), 'utf8')
+    return JSON.parse(text).os_list[0]
+  }
+  await publish(['zst'])
+  t.is((await read()).url, pathToFileURL(path).href)
+  await publish(['xz'])
+  const { url, extract_size: whole, image_download_size: size, image_download_sha256: sha256 } = await read()
+  t.is(url, pathToFileURL(`${path}.xz`).href)
+  t.deepEqual([whole, size], [5, (await stat(`${path}.xz`)).size])
+  t.is(sha256, await hashFile(`${path}.xz`))
 })
 
 test('a file that somebody else has changed is written anew when asked for, and left alone otherwise', async (t) => {

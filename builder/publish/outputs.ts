@@ -1,0 +1,95 @@
+import { readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { hashBytes, hashJson, type Sha256 } from '../core/digest.ts'
+import type { Emit } from '../core/event.ts'
+import type { Project } from '../core/project.ts'
+import type { Tools } from '../host/sandbox.ts'
+import { formatLock } from '../lock/file.ts'
+import type { Lock } from '../lock/schema.ts'
+import type { ResolvedProfile } from '../profile/schema.ts'
+import { readBill } from './bill.ts'
+import type { Bill } from './components.ts'
+import { type Compression, compressImage, compressions } from './compress.ts'
+import { renderCycloneDx } from './cyclonedx.ts'
+import { replaceFile } from './replace.ts'
+import { renderSpdx } from './spdx.ts'
+
+/** What is to be handed on. */
+export interface PublishRequest {
+  project: Project
+  profile: ResolvedProfile
+  lock: Lock
+  /** The finished image. */
+  image: { path: string; sha256: Sha256 }
+  /** Compressed forms that are wanted. */
+  compress: readonly Compression[]
+}
+
+/** A file beside an image. */
+export interface Output {
+  name: string
+  /** Stands for all that it depends on. */
+  key: Sha256
+  title: string
+  /** Whether it is asked for; what is not is kept where it is there. */
+  wanted: boolean
+  /** Write it to `path`, whole or not at all. */
+  make: (options: MakeOptions) => Promise<{ sizeBytes: number; sha256: Sha256 }>
+}
+
+interface MakeOptions {
+  tools: Tools
+  path: string
+  stepId: string
+  emit: Emit
+  signal: AbortSignal
+}
+
+/** Go up when the same content is written in another way. */
+const formats = { archive: 1, bill: 1 } as const
+
+const archiveOf = ({ image, compress }: PublishRequest, compression: Compression): Output => {
+  const name = `${basename(image.path)}.${compression}`
+  return {
+    name,
+    key: hashJson(['archive', formats.archive, compression, image.sha256]),
+    title: `Compress: images/${name}`,
+    wanted: compress.includes(compression),
+    make: ({ path, ...options }) => compressImage({ ...options, image: image.path, compression, destination: path }),
+  }
+}
+
+/** The forms of a bill of materials, by the ending that its readers know it by. */
+const billForms = [
+  { ending: 'cdx.json', title: 'CycloneDX', render: renderCycloneDx },
+  { ending: 'spdx.json', title: 'SPDX', render: renderSpdx },
+] as const
+
+const readVersion = async ({ root }: Project): Promise<string> => {
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
+  return version
+}
+
+const billsOf = async ({ project, profile, lock, image }: PublishRequest): Promise<Output[]> => {
+  const pibake = await readVersion(project)
+  let bill: Promise<Bill> | undefined
+  return billForms.map(({ ending, title, render }) => ({
+    name: `${profile.name}.${ending}`,
+    // The image's digest stands for the stages and the base image.
+    key: hashJson(['bill', formats.bill, ending, pibake, profile.summary, hashBytes(formatLock(lock)), image.sha256]),
+    title: `Bill of materials: ${title}`,
+    wanted: true,
+    make: async ({ path, tools, signal }) => {
+      bill ??= readBill({ project, profile, lock, pibake, tools, signal })
+      const text = render(await bill)
+      await replaceFile(path, text)
+      return { sizeBytes: Buffer.byteLength(text), sha256: hashBytes(text) }
+    },
+  }))
+}
+
+/** All that can be beside the image with a record of its own. */
+export const outputsOf = async (request: PublishRequest): Promise<Output[]> => [
+  ...(await billsOf(request)),
+  ...compressions.map((compression) => archiveOf(request, compression)),
+]
