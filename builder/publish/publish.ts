@@ -85,7 +85,8 @@ export const publishImage = async (
   for (const { name, key, title, make } of missing) {
     if (!tools) break
     const path = join(folder, name)
-    const made = await runStep(emit, { id: name, title }, () => make({ tools, path, stepId: name, emit, signal }))
+    const stepId = `publish:${name}`
+    const made = await runStep(emit, { id: stepId, title }, () => make({ tools, path, stepId, emit, signal }))
     const { mtimeMs } = await stat(path)
     files = { ...files, [name]: { key, ...made, mtimeMs } }
     await rememberPublished(project, profile.name, files)

@@ -62,7 +62,7 @@ const openProject = async (t: ExecutionContext) => {
   const publish = async (compress: Compression[] = []): Promise<string[]> => {
     const made: string[] = []
     const emit = (event: PibakeEvent): void => {
-      if (event.type === 'step-start') made.push(event.id)
+      if (event.type === 'step-start') made.push(event.id.replace('publish:', ''))
     }
     const { signal } = new AbortController()
     await publishImage({ ...(await request(compress)), openTools: async () => tools, emit, signal })

@@ -26,7 +26,7 @@ export interface JsonRun extends Run {
   events: PibakeEvent[]
   data: Readonly<Record<string, unknown>>
   failure: { code: string; message: string; hint: string; details: string[] } | undefined
-  /** The steps that ran, in order, whether or not they came to their end. */
+  /** The steps of the plan that ran, in order, whether or not they came to their end. */
   started: string[]
 }
 
@@ -91,7 +91,9 @@ const readJson = (run: Run): JsonRun => {
     events,
     data: parseLine(run.stdout)[0] ?? {},
     failure: records.find(({ type }) => type === 'failure') as JsonRun['failure'],
-    started: events.flatMap((event) => (event.type === 'step-start' ? [event.id] : [])),
+    started: events.flatMap((event) =>
+      event.type === 'step-start' && !event.id.startsWith('publish:') ? [event.id] : [],
+    ),
   }
 }
 
