@@ -6,11 +6,12 @@ import { basename, dirname, join } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { asSha256, type Sha256 } from '../core/digest.ts'
-import { errnoOf, PibakeError } from '../core/error.ts'
+import { PibakeError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import { unfinishedFolder } from '../core/project.ts'
 import { spawnTool, type Tools } from '../host/sandbox.ts'
 import { makeScratch } from '../host/scratch.ts'
+import { explainWrite } from '../kit/write-failure.ts'
 
 /** Forms in which an image is handed on; each is the ending of its file. */
 export const compressions = ['xz', 'zst'] as const
@@ -58,16 +59,10 @@ const watch = (take: (chunk: Buffer) => void): Transform =>
   })
 
 /** Turn what ended the work into what a user can act on. */
-const explain = (error: unknown, path: string, signal: AbortSignal | undefined): unknown => {
-  if (signal?.aborted) {
-    return new PibakeError('INTERRUPTED', 'Interrupted.', { hint: 'Run the same command again.', cause: error })
-  }
-  if (errnoOf(error) !== 'ENOSPC' && errnoOf(error) !== 'EDQUOT') return error
-  return new PibakeError('DISK_FULL', `The disk became full while \`${path}\` was written.`, {
-    hint: 'Free some space there, then run the same command again; the image itself is finished.',
-    cause: error,
-  })
-}
+const explain = (cause: unknown, path: string, signal: AbortSignal | undefined): unknown =>
+  signal?.aborted
+    ? new PibakeError('INTERRUPTED', 'Interrupted.', { hint: 'Run the same command again.', cause })
+    : explainWrite(cause, path)
 
 export interface CompressOptions {
   tools: Tools
@@ -93,7 +88,9 @@ export const compressImage = async (options: CompressOptions): Promise<{ sizeByt
   const compressor = compressors[compression]
   const { size: total } = await stat(image)
   const threads = options.threads ?? threadsFor(compressor)
-  await using scratch = await makeScratch(join(dirname(destination), unfinishedFolder))
+  await using scratch = await makeScratch(join(dirname(destination), unfinishedFolder)).catch((error: unknown) => {
+    throw explain(error, destination, signal)
+  })
   const temporary = join(scratch.path, basename(destination))
   const program = spawnTool(tools, compressor.command({ threads, sizeBytes: total }), signal ? { signal } : {})
   let complaints = ''

@@ -45,6 +45,9 @@ interface MakeOptions {
   signal: AbortSignal
 }
 
+/** What the names of all files beside an image begin with: `pub` for `images/pub.img`. */
+export const stemOf = ({ image }: PublishRequest): string => basename(image.path, '.img')
+
 /** Go up when the same content is written in another way. */
 const formats = { archive: 1, bill: 1 } as const
 
@@ -70,11 +73,12 @@ const readVersion = async ({ root }: Project): Promise<string> => {
   return version
 }
 
-const billsOf = async ({ project, profile, lock, image }: PublishRequest): Promise<Output[]> => {
+const billsOf = async (request: PublishRequest): Promise<Output[]> => {
+  const { project, profile, lock, image } = request
   const pibake = await readVersion(project)
   let bill: Promise<Bill> | undefined
   return billForms.map(({ ending, title, render }) => ({
-    name: `${profile.name}.${ending}`,
+    name: `${stemOf(request)}.${ending}`,
     // The image's digest stands for the stages and the base image.
     key: hashJson(['bill', formats.bill, ending, pibake, profile.summary, hashBytes(formatLock(lock)), image.sha256]),
     title: `Bill of materials: ${title}`,

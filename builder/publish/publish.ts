@@ -4,7 +4,7 @@ import type { Sha256 } from '../core/digest.ts'
 import { type Emit, runStep } from '../core/event.ts'
 import type { Tools } from '../host/sandbox.ts'
 import { renderManifest } from './manifest.ts'
-import { outputsOf, type PublishRequest } from './outputs.ts'
+import { outputsOf, type PublishRequest, stemOf } from './outputs.ts'
 import { isUnchanged, type PublishedFiles, readPublished, rememberPublished } from './record.ts'
 import { replaceFile } from './replace.ts'
 
@@ -17,9 +17,9 @@ export interface Published {
 
 /** What of the record is still there and of this image, asked for or not, and what is asked for but not there. */
 const compare = async (request: PublishRequest) => {
-  const { project, profile, image } = request
+  const { project, image } = request
   const outputs = await outputsOf(request)
-  const recorded = await readPublished(project, profile.name)
+  const recorded = await readPublished(project, stemOf(request))
   const kept: PublishedFiles = {}
   for (const { name, key } of outputs) {
     const file = recorded[name]
@@ -47,7 +47,7 @@ const renderTexts = async (request: PublishRequest, files: readonly Published[])
   const manifest = renderManifest({ profile, lock, image: whole, source, bmapPath: `${image.path}.bmap` })
   return [
     { path: `${image.path}.sha256`, text: renderChecksums(request, files) },
-    { path: join(dirname(image.path), `${profile.name}.rpi-imager-manifest`), text: manifest },
+    { path: join(dirname(image.path), `${stemOf(request)}.rpi-imager-manifest`), text: manifest },
   ]
 }
 
@@ -71,7 +71,7 @@ export const findPublished = async (request: PublishRequest): Promise<Published[
 export const publishImage = async (
   request: PublishRequest & { openTools: () => Promise<Tools>; emit: Emit; signal: AbortSignal },
 ): Promise<Published[]> => {
-  const { project, profile, image, openTools, emit, signal } = request
+  const { project, image, openTools, emit, signal } = request
   const folder = dirname(image.path)
   const { kept, stale, missing } = await compare(request)
   for (const [name, file] of stale) {
@@ -80,7 +80,7 @@ export const publishImage = async (
     if (await isUnchanged(path, file)) await rm(path)
   }
   let files = kept
-  await rememberPublished(project, profile.name, files)
+  await rememberPublished(project, stemOf(request), files)
   const tools = missing.length > 0 ? await openTools() : undefined
   for (const { name, key, title, make } of missing) {
     if (!tools) break
@@ -89,7 +89,7 @@ export const publishImage = async (
     const made = await runStep(emit, { id: stepId, title }, () => make({ tools, path, stepId, emit, signal }))
     const { mtimeMs } = await stat(path)
     files = { ...files, [name]: { key, ...made, mtimeMs } }
-    await rememberPublished(project, profile.name, files)
+    await rememberPublished(project, stemOf(request), files)
   }
   const found = filesOf(request, files)
   for (const text of await renderTexts(request, found))

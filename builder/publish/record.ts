@@ -16,12 +16,12 @@ const recordSchema = z.record(
 /** By file name: what was written beside an image, from what (`key`), and how to tell that it is still the same file. */
 export type PublishedFiles = z.infer<typeof recordSchema>
 
-const recordPath = (project: Project, profile: string): string => join(project.state, 'published', `${profile}.json`)
+const recordPath = (project: Project, stem: string): string => join(project.state, 'published', `${stem}.json`)
 
-/** The files that were written beside the image of a profile. A damaged record counts as none: they are written anew. */
-export const readPublished = async (project: Project, profile: string): Promise<PublishedFiles> => {
+/** The files that were written beside the image `<stem>.img`. A damaged record counts as none: they are written anew. */
+export const readPublished = async (project: Project, stem: string): Promise<PublishedFiles> => {
   try {
-    return recordSchema.parse(JSON.parse(await readFile(recordPath(project, profile), 'utf8')))
+    return recordSchema.parse(JSON.parse(await readFile(recordPath(project, stem), 'utf8')))
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || error instanceof SyntaxError || error instanceof z.ZodError) return {}
     throw error
@@ -29,8 +29,8 @@ export const readPublished = async (project: Project, profile: string): Promise<
 }
 
 /** Keep the record, whole or not at all. */
-export const rememberPublished = async (project: Project, profile: string, files: PublishedFiles): Promise<void> => {
-  const path = recordPath(project, profile)
+export const rememberPublished = async (project: Project, stem: string, files: PublishedFiles): Promise<void> => {
+  const path = recordPath(project, stem)
   await mkdir(dirname(path), { recursive: true })
   const partial = `${path}.${randomUUID()}`
   await writeFile(partial, JSON.stringify(files))
