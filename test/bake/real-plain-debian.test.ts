@@ -87,7 +87,7 @@ const tryStages = async ({ profile, lock }: Locked, stages: readonly string[]): 
 }
 
 ifRoot('each stage installs on a plain Debian root from the mirror alone, and its purge leaves nothing', async (t) => {
-  t.timeout(1_200_000)
+  t.timeout(3_600_000)
   const locked = await lockedProfiles()
   t.is(locked[0]?.profile.name, 'pub', 'the packages of pub are not in the cache')
   const tried = new Set<string>()
