@@ -7,7 +7,7 @@ import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { debFileName, type RepositoryDeb, scanPackages, stanzasByFile } from '../deb/repository.ts'
 import { hostArchitecture } from '../host/architecture.ts'
-import { type Emulation, findEmulation } from '../host/emulation.ts'
+import { assertSound, type Emulation, findEmulation } from '../host/emulation.ts'
 import type { Tools } from '../host/sandbox.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
 import { allDebs } from '../lock/debs.ts'
@@ -36,7 +36,7 @@ export interface Kitchen {
 
 /**
  * Set up what the steps of one bake share: the trees are verified, or unpacked from the cache. Without `twins`
- * everything of the target runs under qemu. `scratch` must be this bake's own. Throws `MISSING_OFFLINE`, `CACHE_CORRUPT`.
+ * everything of the target runs under qemu. `scratch` must be this bake's own. Throws `MISSING_OFFLINE`, `CACHE_CORRUPT`, `HOST_UNSUPPORTED`.
  */
 export const openKitchen = async (
   { profile, lock }: { profile: ResolvedProfile; lock: Lock },
@@ -47,15 +47,18 @@ export const openKitchen = async (
   const tools = await openTree({ project, suite: toolsSuite, emit, signal })
   const native = needsTwinTree(profile) ? await openTree({ project, suite: profile.suite, tools, emit, signal }) : tools
   const foreign = profile.architecture !== hostArchitecture()
+  const { architecture } = profile
+  const emulation = foreign
+    ? await findEmulation(architecture, { tools, folder: join(scratch, 'binfmt'), signal })
+    : undefined
+  assertSound(architecture, { emulation, twins })
   return {
     ...shared,
     profile,
     lock,
     blobs: openBlobs(project.cache),
     tools,
-    emulation: foreign
-      ? await findEmulation(profile.architecture, { tools, folder: join(scratch, 'binfmt'), signal })
-      : undefined,
+    emulation,
     native: twins ? native : undefined,
     timeSeconds: Math.floor(Date.parse(lock.time) / 1000),
   }

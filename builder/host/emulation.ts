@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PibakeError } from '../core/error.ts'
-import { type Architecture, elfMagic, hostArchitecture } from './architecture.ts'
+import { type Architecture, architectures, elfMagic, hostArchitecture } from './architecture.ts'
 import { probeBinfmt } from './capabilities.ts'
 import { mountRegistrations } from './mount.ts'
 import type { Tools } from './sandbox.ts'
@@ -53,4 +53,18 @@ export const findEmulation = async (
       details: [probe.found],
     },
   )
+}
+
+/**
+ * Refuse to bake a 32-bit system under qemu-user alone: programs that walk the folders of kernel modules find only part of
+ * them there, without a word, and the initramfs lacks the drivers. Throws `HOST_UNSUPPORTED`.
+ */
+export const assertSound = (
+  architecture: Architecture,
+  { emulation, twins }: { emulation: Emulation | undefined; twins: boolean },
+): void => {
+  if (architectures[architecture].bits === 64 || emulation === undefined || (twins && emulation === 'private')) return
+  throw new PibakeError('HOST_UNSUPPORTED', `A system for ${architecture} cannot be baked without native twins.`, {
+    hint: 'Bake it on an amd64 machine with Linux 6.7 or newer, and leave `--no-twins` away.',
+  })
 }

@@ -1,5 +1,6 @@
 import test from 'ava'
-import { startsPrograms } from '../../builder/host/emulation.ts'
+import { PibakeError } from '../../builder/core/error.ts'
+import { assertSound, startsPrograms } from '../../builder/host/emulation.ts'
 
 const registration = (changes: { state?: string; flags?: string; magic?: string }): string =>
   [
@@ -25,4 +26,17 @@ test('nor one for another architecture', starts, { magic: arm }, false)
 test('that one starts the programs of 32-bit systems', (t) => {
   t.true(startsPrograms(registration({ magic: arm }), 'armhf'))
   t.false(startsPrograms(registration({}), 'armhf'))
+})
+
+test('a 32-bit system is baked with native twins or not at all', (t) => {
+  t.notThrows(() => assertSound('armhf', { emulation: 'private', twins: true }))
+  t.notThrows(() => assertSound('armhf', { emulation: undefined, twins: false }))
+  t.notThrows(() => assertSound('arm64', { emulation: 'host', twins: false }))
+  for (const way of [
+    { emulation: 'private', twins: false },
+    { emulation: 'host', twins: true },
+  ] as const) {
+    const error = t.throws(() => assertSound('armhf', way), { instanceOf: PibakeError })
+    t.is(error.code, 'HOST_UNSUPPORTED')
+  }
 })
