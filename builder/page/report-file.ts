@@ -1,6 +1,8 @@
-import { randomUUID } from 'node:crypto'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { errnoOf } from '../core/error.ts'
+import { unfinishedFolder } from '../core/project.ts'
+import { makeScratch } from '../host/scratch.ts'
 import { extractData, type ReportData } from './report-data.ts'
 import { renderReport } from './report-page.ts'
 
@@ -17,14 +19,10 @@ export const readReport = async (image: string): Promise<ReportData | undefined>
   }
 }
 
-/** Write a report to `path`, whole or not at all. */
+/** Write a report to `path`, whole or not at all; what a killed run leaves of it is swept by the next one. */
 export const writeReport = async (path: string, data: ReportData): Promise<void> => {
-  const partial = `${path}.${randomUUID()}`
-  try {
-    await writeFile(partial, renderReport(data))
-    await rename(partial, path)
-  } catch (error) {
-    await rm(partial, { force: true })
-    throw error
-  }
+  await using scratch = await makeScratch(join(dirname(path), unfinishedFolder))
+  const unfinished = join(scratch.path, basename(path))
+  await writeFile(unfinished, renderReport(data))
+  await rename(unfinished, path)
 }

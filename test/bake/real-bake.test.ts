@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import anyTest, { type TestFn } from 'ava'
 import { hashFile } from '../../builder/core/digest.ts'
 import { runTool } from '../../builder/host/sandbox.ts'
+import { readImageTree } from '../../builder/inspect/image-tree.ts'
+import { summariseImage } from '../../builder/inspect/summary.ts'
+import { readReport } from '../../builder/page/report-file.ts'
 import { type Checkout, type JsonRun, makeCheckout } from '../support/checkout.ts'
 import { leftovers } from '../support/leftovers.ts'
 import { tools } from '../support/tools.ts'
@@ -29,6 +32,15 @@ ifRoot('with warm packages and only a loopback interface, all of pub is baked', 
   t.is(first.data.ran, first.started.length)
   const image = join(checkout.project.root, String(first.data.image))
   t.is(String(await hashFile(image)), String(first.data.sha256))
+  const report = await readReport(image)
+  t.is(report?.bake?.sha256, String(first.data.sha256))
+  t.deepEqual(
+    report?.bake?.steps.filter(({ outcome }) => outcome === 'run').map(({ id }) => id),
+    first.started,
+  )
+  // What packages need tells the same as the lock.
+  await using tree = await readImageTree(image)
+  t.deepEqual(summariseImage(tree).packages, report?.summary.packages)
   t.deepEqual(await leftovers(checkout.project.root), [])
   t.log(`${Math.round(first.durationMs / 1000)} s`)
 })

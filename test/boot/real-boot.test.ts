@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { canRunGuest } from '../../builder/boot/accelerator.ts'
 import { hashFile } from '../../builder/core/digest.ts'
+import { readReport } from '../../builder/page/report-file.ts'
 import { tools } from '../support/tools.ts'
 import { spawnPibake } from './_command.ts'
 import { bakedImage, bootFolder, noImage, processesWith } from './_image.ts'
@@ -42,4 +43,9 @@ realTest(title('the image of pub boots and passes its checks, and is not changed
 
   t.is(await hashFile(image), before)
   t.deepEqual(await processesWith(image), [])
+
+  // An image that the environment names may have no report.
+  const report = await readReport(image)
+  if (report?.bake?.sha256 === before) t.is(report.tests.at(-1)?.checks.length, Number(total))
+  else t.log('no report beside this image')
 })
