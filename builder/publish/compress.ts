@@ -39,7 +39,7 @@ const compressors: Readonly<Record<Compression, Compressor>> = {
   zst: {
     threadBytes: 100 << 20,
     command: ({ threads, sizeBytes }) => [
-      ...['zstd', '--compress', '--stdout', '--quiet', '-9', '--check'],
+      ...['zstd', '--compress', '--stdout', '--quiet', '-3', '--check'],
       ...[`--threads=${threads}`, `--stream-size=${sizeBytes}`],
     ],
   },
