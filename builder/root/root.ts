@@ -97,7 +97,12 @@ export const runInRoot = async (
       ...options,
       privileged: true,
       env: { ...environment(root), ...options.env },
-      folders: [targetPath, '/binfmt', '/native-libraries', '/native-linker', ...(options.folders ?? [])],
+      folders: [
+        ...[targetPath, '/binfmt'],
+        // Where they are, `inside.sh` covers the target's own folders with them.
+        ...(foreign ? ['/native-libraries', '/native-linker'] : []),
+        ...(options.folders ?? []),
+      ],
       mounts: [
         { source: enter, target: '/pibake/enter.sh' },
         { source: inside, target: '/pibake/inside.sh' },
