@@ -80,6 +80,14 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./diff.ts')).diff,
   },
   {
+    name: 'verify',
+    usage: 'verify <image>',
+    summary: 'Bake an image anew from its lock, and explain any difference down to the file',
+    network: 'none',
+    log: true,
+    load: async () => (await import('./verify.ts')).verify,
+  },
+  {
     name: 'stages',
     usage: 'stages [stage]',
     summary: 'List the stages, or describe one',

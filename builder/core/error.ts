@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'CACHE_CORRUPT'
   | 'ARTIFACT_UNPINNED'
   | 'IMAGE_INVALID'
+  | 'IMAGE_DIFFERS'
   | 'BUNDLE_INVALID'
   | 'BUNDLE_DIFFERS'
   | 'LINT_FAILED'
