@@ -8,6 +8,9 @@ cd /target
 
 # Identity is made on the card at first boot.
 rm -f etc/ssh/ssh_host_*_key etc/ssh/ssh_host_*_key.pub
+# The package ssl-cert makes a key when it is installed, for services that were given none.
+rm -f etc/ssl/private/ssl-cert-snakeoil.key etc/ssl/certs/ssl-cert-snakeoil.pem
+[ ! -d etc/ssl/certs ] || find etc/ssl/certs -lname ssl-cert-snakeoil.pem -delete
 rm -f var/lib/dbus/machine-id var/lib/systemd/random-seed var/lib/systemd/credential.secret
 echo uninitialized >etc/machine-id
 echo "$hostname" >etc/hostname
