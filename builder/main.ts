@@ -100,6 +100,8 @@ const run = async (argv: readonly string[]): Promise<number> => {
   }
 }
 
+// What is baked has the same modes whatever umask a user has set.
+process.umask(0o022)
 // A reader that goes away early (`pibake stages | head -1`) is no failure.
 process.stdout.on('error', () => process.exit(0))
 // Sockets that are kept alive for reuse must not hold up the end.

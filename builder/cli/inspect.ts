@@ -87,7 +87,7 @@ export const renderSummary = (summary: ImageSummary, { paint, all }: { paint: Pa
 const writePage = async (path: string, summary: ImageSummary): Promise<void> => {
   await writeReport(path, { summary, tests: [] }).catch((cause: unknown) => {
     throw new PibakeError('USAGE', `\`${path}\` cannot be written.`, {
-      hint: 'Name a file in a folder that exists.',
+      hint: 'Name a file in a folder that can be written.',
       cause,
     })
   })

@@ -225,6 +225,8 @@ real(`packages of an archive that a base image lists, and of its further archite
   const source = { archive: 'raspi', uri: address, suite: 'trixie', components: ['main', 'rpi'], architectures: [] }
   const { lock } = await fetchDebian({
     ...context,
+    // What is asked here is in the main archive; some mirrors of security updates keep old lists of rarer processors.
+    mirrors: async () => ({ ...(await context.mirrors()), security: undefined }),
     profile: 'p',
     request: {
       suite: 'trixie',

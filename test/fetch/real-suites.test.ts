@@ -19,10 +19,13 @@ import { checkout, tools } from '../support/tools.ts'
 const project = projectAt(checkout)
 const stages = await listStageNames(project)
 const suites = ['bookworm', 'forky']
-/** Stages whose programs a suite lacks, as docs/services.md says, with those that need them. */
+/**
+ * Stages whose programs a suite lacks, as docs/services.md says, with those that need them; of the two homeservers, which
+ * cannot be together, one.
+ */
 const absent: Readonly<Record<string, readonly string[]>> = {
   bookworm: ['asterisk', 'coturn', 'docker', 'matrix', 'matrix-web'],
-  forky: ['icecast'],
+  forky: ['icecast', 'tuwunel'],
 }
 const mirrorsOf = await Promise.all(suites.map(async (suite) => ({ suite, found: await realMirror(suite) })))
 

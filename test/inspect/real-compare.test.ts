@@ -157,6 +157,6 @@ ifRoot('the command ends as diff does: 0 the same, 1 not; an archive is as good 
   const inspected = await inspect.run({ image: packed, all: false, html: join(folder, 'page.html') }, context)
   t.is(inspected.lines?.(plainly)[0], 'before.img: 84 MB, disk id 0badcafe')
   t.is(extractData(await readFile(join(folder, 'page.html'), 'utf8'))?.summary.image, 'before.img')
-  const unwritable = inspect.run({ image: after, all: false, html: join(folder, 'none/page.html') }, context)
+  const unwritable = inspect.run({ image: after, all: false, html: join(packed, 'page.html') }, context)
   t.is((await t.throwsAsync(unwritable, { instanceOf: PibakeError }))?.code, 'USAGE')
 })
