@@ -14,7 +14,7 @@ const makeKey = async (name: string) => {
 const [vendor, other] = await Promise.all([makeKey('vendor'), makeKey('other')])
 
 const debian = `Types: deb
-URIs: http://deb.debian.org/debian/
+URIs: http://mirror.example/debian/
 Suites: trixie trixie-updates
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
