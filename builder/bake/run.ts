@@ -5,7 +5,9 @@ import type { Architecture } from '../host/architecture.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
 import { type BasePackages, readBasePackages } from '../image/status.ts'
+import type { Lock } from '../lock/schema.ts'
 import { openTree } from '../lock/trees.ts'
+import type { ResolvedProfile } from '../profile/schema.ts'
 import { bakePlan } from './bake.ts'
 import { openKitchen } from './kitchen.ts'
 import { assertComplete, planBake } from './prepare.ts'
@@ -26,6 +28,8 @@ export interface BakeOptions {
 }
 
 export interface BakeResult {
+  profile: ResolvedProfile
+  lock: Lock
   image: string
   sha256: Sha256
   /** How many steps ran; 0 when nothing had changed. */
@@ -42,19 +46,18 @@ export const bakeProfile = async (options: BakeOptions): Promise<BakeResult> => 
   const readBase = async (base: string, architecture: Architecture): Promise<BasePackages> =>
     readBasePackages(await openTree({ project, suite: toolsSuite, emit, signal }), base, { architecture, signal })
   const { profile, lock, steps, image, missing } = await planBake(project, options.profile, readBase)
-  if (image) return { image: image.path, sha256: image.sha256, ran: 0 }
+  if (image) return { profile, lock, image: image.path, sha256: image.sha256, ran: 0 }
   assertComplete(missing)
   const timeline = beginTimeline(emit)
   await using scratch = await makeScratch(project.work)
   const shared = { project, twins, scratch: scratch.path, emit: timeline.emit, signal }
   const kitchen = await openKitchen({ profile, lock }, shared)
   if (kitchen.emulation === 'host') emit({ type: 'notice', level: 'warn', message: slowKernel })
-  const baked = await bakePlan(kitchen, steps)
-  const { path: imagePath, sha256 } = baked
+  const { path: imagePath, sha256 } = await bakePlan(kitchen, steps)
   const about = { image: imagePath, sha256, profile: profile.name, lock, planned: steps, timed: timeline.steps() }
   await writeBakeReport(about).catch((error: unknown) => {
     const message = `The image is whole, but its report could not be written: ${String(error)}`
     emit({ type: 'notice', level: 'warn', message })
   })
-  return { image: baked.path, sha256: baked.sha256, ran: steps.filter(({ action }) => action === 'run').length }
+  return { profile, lock, image: imagePath, sha256, ran: steps.filter(({ action }) => action === 'run').length }
 }

@@ -6,7 +6,7 @@ import { findPublished, type Published, publishImage } from '../publish/publish.
 import { chosenProfile, fetchOptions, openTools, profileOption, requireRoot } from './chosen.ts'
 import { defineCommand, type Result } from './command.ts'
 import type { Context } from './context.ts'
-import { planFromCache, planOf } from './planned.ts'
+import { planFromCache } from './planned.ts'
 
 /** A path as the user would type it here. */
 const shorten = (path: string): string => {
@@ -61,7 +61,7 @@ export const bake = defineCommand({
     if (context.isOffline) {
       const { bakeProfile } = await import('../bake/run.ts')
       const baked = await bakeProfile({ project, profile: name, twins, emit, signal })
-      const { profile, lock } = await planOf(context, name)
+      const { profile, lock } = baked
       const image = { path: baked.image, sha256: baked.sha256 }
       const request = { project, profile, lock, image, compress, openTools: () => openTools(context), emit, signal }
       return report(context, baked, await publishImage(request))
