@@ -4,10 +4,10 @@ import { PibakeError } from '../core/error.ts'
 import { runTool, type Tools } from '../host/sandbox.ts'
 import { mtoolsDrive } from '../image/open.ts'
 import { fatTypes, invalidImage, readPartitionTable, sectorBytes } from '../image/table.ts'
+import { type Board, boards } from './board.ts'
 import { selectBootFiles } from './config-txt.ts'
 import { withoutBluetooth } from './device-tree.ts'
 import { unpackKernel } from './kernel.ts'
-import { type Board, boards } from './machine.ts'
 
 /** What starts an image, copied out of its boot partition. Absolute paths. */
 export interface BootFiles {

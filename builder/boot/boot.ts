@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PibakeError } from '../core/error.ts'
 import { type Emit, runStep } from '../core/event.ts'
 import { formatDuration } from '../core/size.ts'
+import { boards } from './board.ts'
 import { createConsole, type GuestConsole, type RunOptions } from './console.ts'
-import { boards } from './machine.ts'
 import { quoteWord } from './protocol.ts'
 import { type MachineRequest, startMachine } from './qemu.ts'
 import { createSerialLog } from './serial.ts'
@@ -31,6 +31,15 @@ export interface Guest extends GuestConsole, AsyncDisposable {
 }
 
 const poweroffMs = 90_000
+/** The kernel's first words. Firmware and boot loader before it take what comes on any serial line for keys that are pressed. */
+const kernelStarts = /\bLinux version \d/
+
+export const whenAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+
 /** How long a kernel or system that has given up may still say why. */
 const lastWordsMs = 1000
 
@@ -75,8 +84,12 @@ const boot = async (request: BootRequest, stepId: string): Promise<Guest> => {
   const startedAt = performance.now()
   const machine = stack.use(await startMachine(request))
   const failed = new AbortController()
+  const kernel = Promise.withResolvers<void>()
   const log = createSerialLog({
-    onLine: (line) => emit({ type: 'output', id: stepId, line }),
+    onLine: (line) => {
+      emit({ type: 'output', id: stepId, line })
+      if (kernelStarts.test(line)) kernel.resolve()
+    },
     onFatal: (meaning) => setTimeout(() => failed.abort(meaning), lastWordsMs),
   })
   machine.process.stdout.on('data', (chunk: Buffer) => log.write(chunk))
@@ -90,6 +103,7 @@ const boot = async (request: BootRequest, stepId: string): Promise<Guest> => {
   const signal = AbortSignal.any([failed.signal, ...(request.signal ? [request.signal] : [])])
   const console = createConsole(machine.shell, { patience })
   try {
+    if (boards[board].firmware) await Promise.race([kernel.promise, whenAborted(signal)])
     await console.greet({ timeoutMs, signal })
     const state = await awaitSystem(console.run, endsAt, signal)
     clearTimeout(timer)

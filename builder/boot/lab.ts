@@ -3,8 +3,10 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Emit } from '../core/event.ts'
 import type { Tools } from '../host/sandbox.ts'
+import type { Board } from './board.ts'
 import { bootImage, type Guest } from './boot.ts'
 import { layCables, macOf, type NetworkPort } from './cables.ts'
+import { chooseBoard } from './choose-board.ts'
 import type { Forward } from './machine.ts'
 import { startSwitch } from './switch.ts'
 import type { Topology } from './topology.ts'
@@ -41,6 +43,8 @@ export interface LabNode {
 export interface Lab extends AsyncDisposable {
   nodes: LabNode[]
   topology: Topology
+  /** What the first node was booted on. */
+  board: Board
   /** From the start of the first node until the last one was up. */
   bootMs: number
 }
@@ -96,13 +100,15 @@ export const startLab = async (request: LabRequest): Promise<Lab> => {
   const failed = new AbortController()
   const cancel = AbortSignal.any([failed.signal, ...(signal ? [signal] : [])])
   const booted = new Map<string, LabNode>()
+  const boardOf = new Map<string, Board>()
+  for (const image of images) boardOf.set(image, await chooseBoard(tools, image, signal ? { signal } : {}))
   const bootNode = async (name: string, index: number): Promise<void> => {
     const own = ports.get(name) ?? []
     const image = images[index] ?? images.at(-1)
     if (image === undefined) throw new Error('a lab without an image')
     const guest = stack.use(
       await bootImage({
-        ...{ tools, image, board: 'virt', scratch, emit, signal: cancel },
+        ...{ tools, image, board: boardOf.get(image) ?? 'virt', scratch, emit, signal: cancel },
         ...(request.memoryMiB === undefined ? {} : { memoryMiB: request.memoryMiB }),
         ...(request.sshKey === undefined ? {} : { sshKey: request.sshKey }),
         forwards: request.forwards?.get(name) ?? [],
@@ -121,7 +127,8 @@ export const startLab = async (request: LabRequest): Promise<Lab> => {
   )
   await runLimited(works, nodesAtOnce())
   const bootMs = performance.now() - startedAt
+  const board = boardOf.get(images[0] ?? '') ?? 'virt'
   const nodes = topology.nodes.flatMap((name) => booted.get(name) ?? [])
   const owned = stack.move()
-  return { nodes, topology, bootMs, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { nodes, topology, board, bootMs, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }

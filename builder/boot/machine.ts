@@ -1,8 +1,6 @@
 import { PibakeError } from '../core/error.ts'
+import { type Board, type BoardTraits, boards } from './board.ts'
 import { cableArguments, type NetworkPort } from './cables.ts'
-
-/** The machines an image can be booted on. */
-export type Board = 'virt' | 'raspi3b'
 
 /** A port of the guest that is reachable on a port of the loopback interface QEMU runs beside. */
 export interface Forward {
@@ -12,52 +10,13 @@ export interface Forward {
 
 export type Accelerator = 'tcg' | 'kvm'
 
-export interface BoardTraits {
-  title: string
-  /** The kernel's name of the serial console, and of the line that carries the root shell. */
-  console: string
-  shell: string
-  /** Sections of config.txt that apply to it. */
-  models: ReadonlySet<string>
-  deviceTree: string | undefined
-  /** How long a boot takes on an idle machine, for the display. */
-  expectedMs: number
-  /** For the whole boot; several times what it takes, for emulation is slow on a busy machine. */
-  bootTimeoutMs: number
-  /** By how much the time-outs of checks and commands, which are made for `virt`, are multiplied. */
-  patience: number
-}
-
-/** What differs between the boards. */
-export const boards: Readonly<Record<Board, BoardTraits>> = {
-  virt: {
-    title: 'QEMU virt',
-    console: 'ttyAMA0',
-    // Its driver is part of every kernel: the line is there before systemd, which gives a shell only five tries.
-    shell: 'ttyAMA1',
-    models: new Set(['pi4']),
-    deviceTree: undefined,
-    expectedMs: 40_000,
-    bootTimeoutMs: 600_000,
-    patience: 1,
-  },
-  raspi3b: {
-    title: 'Raspberry Pi 3 B',
-    console: 'ttyS1,115200',
-    shell: 'ttyAMA0',
-    models: new Set(['pi3']),
-    deviceTree: 'bcm2837-rpi-3-b.dtb',
-    expectedMs: 100_000,
-    bootTimeoutMs: 1_200_000,
-    patience: 4,
-  },
-}
-
 /** What systemd gives a unit to start and a device to appear, instead of 90 s: emulated, a busy machine needs more. */
 const systemdTimeoutSeconds = 360
 
-/** The kernel ignores what lies beyond (COMMAND_LINE_SIZE of arch/{arm64,arm}/include/uapi/asm/setup.h). */
+/** The kernel ignores what lies beyond (COMMAND_LINE_SIZE of arch/{arm64,arm,x86}/include/*asm/setup.h). */
 const commandLineLimits = { 64: 2048, 32: 1024 } as const
+/** Of these, what the entry of an image's own boot loader may take. */
+const loaderOptionsBytes = 300
 
 const credential = (name: string, value: string): string =>
   `systemd.set_credential_binary=${name}:${Buffer.from(value).toString('base64')}`
@@ -82,17 +41,24 @@ const nameWords = (hostname: string): string[] => {
   return [credential(`systemd.extra-unit.${nameUnit}`, unit), `systemd.wants=${nameUnit}`]
 }
 
+/** What a boot under QEMU changes of a system, for this boot only. */
+export interface GuestOptions {
+  board: Board
+  /** Of the words that the kernel is made for; 64 when not given. */
+  bits?: 32 | 64
+  sshKey?: string
+  autologin?: boolean
+  hostname?: string
+}
+
 /**
- * The kernel command line for a boot under QEMU: the image's own `cmdline.txt` with its consoles replaced, a root shell
- * on a side channel, and without the mitigations that more than double the time of an emulated boot.
+ * The kernel command line for a boot under QEMU: the image's own `cmdline.txt` with its consoles replaced (empty where the
+ * image's boot loader has one, and only adds to it), a root shell on a side channel, and without the mitigations that more than double the time of an emulated boot.
  * `sshKey` is the text of a public key for root, `autologin` opens a root shell on the serial console; both hold for
  * this boot only. `hostname` names a system that boots for the first time. Throws `USAGE` when the line would be cut off
  * by the kernel.
  */
-export const guestCommandLine = (
-  cmdline: string,
-  options: { board: Board; bits?: 32 | 64; sshKey?: string; autologin?: boolean; hostname?: string },
-): string => {
+export const guestCommandLine = (cmdline: string, options: GuestOptions): string => {
   const { console, shell } = boards[options.board]
   const dropped = /^(console=.*|quiet|splash|plymouth\..*|loglevel=.*)$/
   const kept = cmdline.split(/\s+/).filter((word) => word !== '' && !dropped.test(word))
@@ -112,7 +78,7 @@ export const guestCommandLine = (
   if (options.autologin) added.push(credential('agetty.autologin', 'root'), credential('login.noauth', 'yes'))
   if (options.hostname !== undefined) added.push(...nameWords(options.hostname))
   const line = [...kept, ...added].join(' ')
-  const limit = commandLineLimits[options.bits ?? 64]
+  const limit = commandLineLimits[options.bits ?? 64] - (boards[options.board].firmware ? loaderOptionsBytes : 0)
   if (line.length >= limit) {
     throw new PibakeError('USAGE', `The kernel command line would have ${line.length} characters.`, {
       hint: `The kernel reads ${limit - 1}: use a shorter SSH key, such as an ed25519 one.`,
@@ -121,24 +87,35 @@ export const guestCommandLine = (
   return line
 }
 
+/** How a machine is started; all paths are of QEMU's. */
+export type MachineStart =
+  | {
+      by: 'qemu'
+      kernel: string
+      /** Of the words that the kernel is made for; 64 when not given. */
+      bits?: 32 | 64
+      initramfs: string | undefined
+      deviceTree: string | undefined
+      commandLine: string
+    }
+  /** `addition` is a file with what systemd-boot adds to the kernel command line, see systemd-boot(7). */
+  | { by: 'firmware'; code: string; variables: string | undefined; addition: string }
+
 export interface MachineOptions {
   board: Board
   accelerator: Accelerator
-  kernel: string
-  /** Of the words that the kernel is made for; 64 when not given. */
-  bits?: 32 | 64
-  initramfs: string | undefined
-  deviceTree: string | undefined
-  commandLine: string
+  start: MachineStart
   /** The qcow2 overlay. */
   disk: string
+  /** A second disk, raw and not written to. */
+  seed?: string
   memoryMiB: number
   forwards: readonly Forward[]
   /** Address of the interface that the forwards lead to; QEMU's own choice when not given. Not for `raspi3b`. */
   mac?: string
-  /** Further interfaces, for `virt` only. */
+  /** Further interfaces; not for `raspi3b`. */
   ports?: readonly NetworkPort[]
-  /** A file that takes down every write to the disk, see `write-log.ts`. For `virt` only. */
+  /** A file that takes down every write to the disk, see `write-log.ts`. Not for `raspi3b`. */
   writeLog?: string
   /** Path of the unix socket on which QEMU serves the root shell; relative to QEMU's working folder. */
   shellSocket: string
@@ -161,19 +138,34 @@ const driveArguments = ({ disk, writeLog }: MachineOptions): string[] => {
   return ['-drive', `if=none,driver=blklogwrites,id=d0,cache=writeback,${below},${log}`]
 }
 
-/** A processor of 32 bits reaches nothing beyond 4 GiB, where the machine has its PCI bus otherwise. */
-const virtProcessor = ({ bits, accelerator }: MachineOptions): string[] => {
-  if (bits === 32) return ['-machine', 'virt,highmem=off', '-cpu', 'cortex-a15']
-  return accelerator === 'kvm'
-    ? ['-machine', 'virt,accel=kvm', '-cpu', 'host']
-    : ['-machine', 'virt', '-cpu', 'cortex-a72']
+/** The machine and the processor that emulation plays, by architecture. */
+const machines: Readonly<Record<BoardTraits['qemu'], { machine: string; cpu: string }>> = {
+  'qemu-system-aarch64': { machine: 'virt', cpu: 'cortex-a72' },
+  'qemu-system-x86_64': { machine: 'q35', cpu: 'max' },
 }
 
+/** A processor of 32 bits reaches nothing beyond 4 GiB, where the machine has its PCI bus otherwise. */
+const processorArguments = ({ board, accelerator, start }: MachineOptions): string[] => {
+  if (start.by === 'qemu' && start.bits === 32) return ['-machine', 'virt,highmem=off', '-cpu', 'cortex-a15']
+  const { machine, cpu } = machines[boards[board].qemu]
+  return accelerator === 'kvm'
+    ? ['-machine', `${machine},accel=kvm`, '-cpu', 'host']
+    : ['-machine', machine, '-cpu', cpu]
+}
+
+const seedArguments = (seed: string | undefined): string[] =>
+  seed === undefined
+    ? []
+    : ['-drive', `if=none,file=${seed},format=raw,id=seed,readonly=on`, '-device', 'virtio-blk-pci,drive=seed']
+
 const virtArguments = (options: MachineOptions): string[] => [
-  ...virtProcessor(options),
+  ...processorArguments(options),
   ...['-smp', '2', '-m', String(options.memoryMiB)],
   ...driveArguments(options),
-  ...['-device', 'virtio-blk-pci,drive=d0', '-device', virtioNetwork('n0', options.mac)],
+  // The firmware starts from this disk and looks no further.
+  ...['-device', `virtio-blk-pci,drive=d0${options.start.by === 'firmware' ? ',bootindex=0' : ''}`],
+  ...seedArguments(options.seed),
+  ...['-device', virtioNetwork('n0', options.mac)],
   ...(options.ports ?? []).flatMap(({ mac, cable }, index) => [
     ...cableArguments(`cable${index}`, cable),
     ...['-device', virtioNetwork(`cable${index}`, mac)],
@@ -199,6 +191,27 @@ const raspi3bArguments = (options: MachineOptions): string[] => [
   ...['-serial', 'chardev:shell', '-serial', 'chardev:console'],
 ]
 
+const startArguments = (start: MachineStart): string[] => {
+  if (start.by === 'firmware') {
+    const { code, variables, addition } = start
+    const flash =
+      variables === undefined
+        ? ['-bios', code]
+        : [
+            ...['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${code}`],
+            ...['-drive', `if=pflash,format=raw,unit=1,file=${variables}`],
+          ]
+    return [...flash, '-smbios', `type=11,path=${addition}`]
+  }
+  const { kernel, initramfs, deviceTree, commandLine } = start
+  return [
+    ...['-kernel', kernel],
+    ...(initramfs === undefined ? [] : ['-initrd', initramfs]),
+    ...(deviceTree === undefined ? [] : ['-dtb', deviceTree]),
+    ...['-append', commandLine],
+  ]
+}
+
 /**
  * QEMU's arguments. The serial console is on QEMU's standard input and output; the guest's network reaches nothing but
  * QEMU itself; a reboot of the guest ends QEMU.
@@ -208,9 +221,6 @@ export const machineArguments = (options: MachineOptions): string[] => [
   ...['-chardev', 'stdio,id=console,signal=off'],
   ...['-chardev', `socket,id=shell,path=${options.shellSocket},server=on,wait=off`],
   ...['-netdev', networkArguments(options.forwards)],
-  ...(options.board === 'virt' ? virtArguments(options) : raspi3bArguments(options)),
-  ...['-kernel', options.kernel],
-  ...(options.initramfs === undefined ? [] : ['-initrd', options.initramfs]),
-  ...(options.deviceTree === undefined ? [] : ['-dtb', options.deviceTree]),
-  ...['-append', options.commandLine],
+  ...(options.board === 'raspi3b' ? raspi3bArguments(options) : virtArguments(options)),
+  ...startArguments(options.start),
 ]

@@ -1,7 +1,7 @@
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runTool, type Tools } from '../host/sandbox.ts'
-import type { Board } from './machine.ts'
+import type { Board } from './board.ts'
 
 const gibibyte = 1024 ** 3
 

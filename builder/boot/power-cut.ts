@@ -14,7 +14,7 @@ import { type CheckResult, isFailure, type TestReport } from './report.ts'
 import { verifyImage } from './verify.ts'
 import { readWriteLog, replayWrites, survivingWrites, type WriteLogEntry } from './write-log.ts'
 
-export interface PowerCutRequest extends Omit<BootRequest, 'board' | 'sshKey' | 'autologin' | 'forwards' | 'writeLog'> {
+export interface PowerCutRequest extends Omit<BootRequest, 'sshKey' | 'autologin' | 'forwards' | 'writeLog'> {
   /** How many moments are tried. */
   cuts: number
   /** The same seed chooses the same moments of the same log. */
@@ -59,7 +59,7 @@ const createRandom = (seed: number): (() => number) => {
 /** Boot the image for the first time and let its services write, with every write to the disk taken down in `log`. */
 const record = async (request: PowerCutRequest, log: string): Promise<Recording> => {
   const { emit, signal } = request
-  await using guest = await bootImage({ ...request, board: 'virt', writeLog: log })
+  await using guest = await bootImage({ ...request, writeLog: log })
   const checks = (await readStageFiles(guest, signal)).flatMap(parsePowerChecks)
   // At once, and not when the disk finds time for it: what is accepted later must not count as accepted before.
   const logBytes = (): number => statSync(log).size
@@ -116,7 +116,7 @@ const bootAgain = async (
   })
   const startedAt = performance.now()
   try {
-    await using guest = await bootImage({ ...request, board: 'virt', image: disk })
+    await using guest = await bootImage({ ...request, image: disk })
     const results = await runChecks(guest, recoveryChecks, { id: 'boot', emit, ...(signal ? { signal } : {}) })
     for (const check of recording.checks) {
       const kept = recording.kept.filter((item) => item.check === check && item.logBytes <= cutBytes)
@@ -170,7 +170,7 @@ export const testPowerCuts = async (request: PowerCutRequest): Promise<TestRepor
       writable: [folder],
       ...(signal ? { signal } : {}),
     })
-    await truncate(disk, diskSizeBytes(size, 'virt'))
+    await truncate(disk, diskSizeBytes(size, request.board))
     await replayWrites({ log, disk, writes: survivingWrites(entries, count, () => random() < 0.5) })
     const name = `cut-${index + 1}`
     const found = await bootAgain(request, { disk, name, title, recording, cutBytes: endOf(last) })
@@ -178,5 +178,5 @@ export const testPowerCuts = async (request: PowerCutRequest): Promise<TestRepor
     for (const message of failed) emit({ type: 'notice', level: 'warn', message: `Not so: ${message}.` })
     results.push(...found)
   }
-  return { image, board: 'virt', bootMs: recording.bootMs, checks: results }
+  return { image, board: request.board, bootMs: recording.bootMs, checks: results }
 }

@@ -6,11 +6,13 @@ import { errnoOf, PibakeError } from '../core/error.ts'
 import type { Subprocess } from '../host/command.ts'
 import { spawnTool, type Tools } from '../host/sandbox.ts'
 import { chooseAccelerator } from './accelerator.ts'
-import { extractBootFiles } from './boot-files.ts'
+import { type Board, boards } from './board.ts'
 import { cablesFolder, type NetworkPort } from './cables.ts'
-import { type Board, boards, type Forward, guestCommandLine, machineArguments } from './machine.ts'
+import { type CloudSeed, writeSeed } from './cloud-seed.ts'
+import { type Forward, machineArguments } from './machine.ts'
 import { createOverlay } from './overlay.ts'
 import { holdSocketFolder } from './socket-folder.ts'
+import { prepareStart } from './start.ts'
 
 export interface MachineRequest {
   tools: Tools
@@ -23,7 +25,9 @@ export interface MachineRequest {
   sshKey?: string
   /** A root shell on the serial console. */
   autologin?: boolean
-  /** Its place in a lab; the image has the stage `first-boot`, and the board is `virt`. */
+  /** What cloud-init finds on a second disk; not on `raspi3b`. */
+  cloudSeed?: CloudSeed
+  /** Its place in a lab; the image has the stage `first-boot`, and the board is not `raspi3b`. */
   node?: {
     /** Its host name. */
     name: string
@@ -33,7 +37,7 @@ export interface MachineRequest {
     /** Absolute path of the folder with the sockets of the cables. */
     cables: string
   }
-  /** Absolute path of a new file that takes down every write to the disk; on `virt` only. */
+  /** Absolute path of a new file that takes down every write to the disk; not on `raspi3b`. */
   writeLog?: string
   /** Absolute path of a folder for temporary files. */
   scratch: string
@@ -84,10 +88,20 @@ export const startMachine = async (request: MachineRequest): Promise<Machine> =>
   const folder = await mkdtemp(join(scratch, 'boot-'))
   stack.defer(() => rm(folder, { recursive: true, force: true }))
   const cancel = signal ? { signal } : {}
-  const files = await extractBootFiles({ tools, image, board, folder, ...cancel })
+  const start = await prepareStart(
+    { tools, image, board, folder, ...cancel },
+    {
+      ...(request.sshKey === undefined ? {} : { sshKey: request.sshKey }),
+      autologin: request.autologin ?? false,
+      ...(node === undefined ? {} : { hostname: node.name }),
+    },
+  )
+  const seed =
+    request.cloudSeed === undefined ? undefined : await writeSeed(request.cloudSeed, { tools, folder, ...cancel })
   const disk = stack.use(await createOverlay({ tools, image, board, folder, ...cancel }))
   if (writeLog !== undefined) await writeFile(writeLog, '', { flag: 'wx' })
-  if (files.bits === 32 && board !== 'virt') {
+  const bits = start.by === 'qemu' ? start.bits : 64
+  if (bits === 32 && board !== 'virt') {
     throw new PibakeError(
       'IMAGE_INVALID',
       `A ${boards[board].title} is emulated with 64 bits, and the image has a kernel of 32.`,
@@ -96,26 +110,20 @@ export const startMachine = async (request: MachineRequest): Promise<Machine> =>
       },
     )
   }
-  const accelerator = files.bits === 64 ? await chooseAccelerator(tools, board, { folder, ...cancel }) : 'tcg'
+  const accelerator = bits === 64 ? await chooseAccelerator(tools, board, { folder, ...cancel }) : 'tcg'
   const args = machineArguments({
     board,
     accelerator,
-    ...files,
-    commandLine: guestCommandLine(files.cmdline, {
-      bits: files.bits,
-      board,
-      ...(request.sshKey === undefined ? {} : { sshKey: request.sshKey }),
-      autologin: request.autologin ?? false,
-      ...(node === undefined ? {} : { hostname: node.name }),
-    }),
+    start,
     disk: disk.path,
+    ...(seed === undefined ? {} : { seed }),
     memoryMiB: request.memoryMiB ?? 1024,
     forwards: request.forwards ?? [],
     ...(node === undefined ? {} : { mac: node.mac, ports: node.ports }),
     ...(writeLog === undefined ? {} : { writeLog }),
     shellSocket,
   })
-  const qemu = spawnTool(tools, ['qemu-system-aarch64', ...args], {
+  const qemu = spawnTool(tools, [boards[board].qemu, ...args], {
     cwd: folder,
     readOnly: [image],
     writable: [folder, ...(writeLog === undefined ? [] : [writeLog])],

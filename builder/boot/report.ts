@@ -1,5 +1,5 @@
 import { PibakeError } from '../core/error.ts'
-import type { Board } from './machine.ts'
+import type { Board } from './board.ts'
 
 export interface CheckResult {
   /** The stage that declares it; `system` for those of pibake itself. */

@@ -1,9 +1,11 @@
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { boards } from './board.ts'
+import { whenAborted } from './boot.ts'
 import { createConsole } from './console.ts'
 import { serveForwards } from './forwards.ts'
 import { createKeyFilter } from './keys.ts'
-import { boards, type Forward } from './machine.ts'
+import type { Forward } from './machine.ts'
 import { type Machine, type MachineRequest, startMachine } from './qemu.ts'
 
 /** What `pibake run` forwards when nothing else is asked for: SSH, the portal, Matrix and ssb's TCP port. */
@@ -79,9 +81,3 @@ export const runImage = async (request: RunRequest): Promise<void> => {
   await Promise.race([machine.ended, whenAborted(quit.signal)])
   if (quit.signal.aborted) await Promise.race([shutDown(machine, boards[board].patience), whenAborted(force.signal)])
 }
-
-const whenAborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })

@@ -1,7 +1,7 @@
 import { runStep } from '../core/event.ts'
+import { boards } from './board.ts'
 import { type BootRequest, bootImage } from './boot.ts'
 import { allowTime, collectChecks, runChecks } from './checks.ts'
-import { boards } from './machine.ts'
 import type { TestReport } from './report.ts'
 import { verifyImage } from './verify.ts'
 

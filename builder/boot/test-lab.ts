@@ -73,5 +73,5 @@ export const testLab = async (request: LabTestRequest): Promise<TestReport> => {
       )
     : []
   await hold?.(checks)
-  return { image: [...new Set(images)].join(' '), board: 'virt', bootMs: lab.bootMs, nodes: addresses, checks }
+  return { image: [...new Set(images)].join(' '), board: lab.board, bootMs: lab.bootMs, nodes: addresses, checks }
 }

@@ -23,6 +23,14 @@ export const chosenProfile = (profile: string | undefined): string => {
   })
 }
 
+/** The option that names the machine an image is booted on. */
+export const boardOption = {
+  board: {
+    choices: ['virt', 'raspi3b'] as const,
+    describe: 'The machine that QEMU plays for an image of a Raspberry Pi; `virt` if not said',
+  },
+} as const
+
 /** An image that was named on the command line, as an absolute path. */
 export const chosenImage = (image: string): string => resolve(image)
 

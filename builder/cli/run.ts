@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
+import { chooseBoard } from '../boot/choose-board.ts'
 import type { Forward } from '../boot/machine.ts'
 import { PibakeError } from '../core/error.ts'
 import { raiseLoopback } from '../host/loopback.ts'
 import { makeScratch } from '../host/scratch.ts'
-import { chosenImage, openTools } from './chosen.ts'
+import { boardOption, chosenImage, openTools } from './chosen.ts'
 import { defineCommand } from './command.ts'
 
 /** `8080:80`: port 80 of the guest on port 8080 of this machine. */
@@ -26,21 +27,28 @@ export const readKey = async (path: string): Promise<string> => {
   throw new PibakeError('USAGE', `\`${path}\` holds no public key.`, { hint: 'Name the file that ends in `.pub`.' })
 }
 
+const readUserData = (path: string): Promise<string> =>
+  readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new PibakeError('USAGE', `\`${path}\` cannot be read.`, { hint: 'Name a file with user-data.', cause })
+  })
+
 export const run = defineCommand({
   options: {
-    board: { choices: ['virt', 'raspi3b'] as const, default: 'virt' as const, describe: 'The machine that QEMU plays' },
+    ...boardOption,
     forward: {
       type: 'string',
       array: true,
       describe: 'A port to reach on 127.0.0.1, as HERE:GUEST; replaces the usual ones',
     },
     'ssh-key': { type: 'string', describe: 'File with a public key that may log in as root over SSH, for this boot' },
+    'user-data': { type: 'string', describe: 'File with user-data for cloud-init, as a provider would give it' },
     'relay-folder': { type: 'string', hidden: true },
   },
   positionals: { image: { type: 'string', demandOption: true, describe: 'Path of an image; it is not changed' } },
   examples: [
     ['$0 run images/pub.img', 'Its console here, its portal on http://127.0.0.1:8080; Ctrl-A X ends it'],
     ['$0 run images/pub.img --ssh-key ~/.ssh/id_ed25519.pub', 'Then: ssh -p 2222 root@127.0.0.1'],
+    ['$0 run images/pub-vm-amd64.img --user-data user-data.yaml', 'The way a rented machine starts'],
     ['$0 run images/pub.img --forward 9000:80', 'Only the portal, on port 9000'],
   ],
   async run(args, context) {
@@ -58,19 +66,23 @@ export const run = defineCommand({
     const relayFolder = args['relay-folder']
     if (relayFolder === undefined) throw new Error('run was started without a folder for its relays')
     const sshKey = args['ssh-key'] === undefined ? undefined : await readKey(args['ssh-key'])
+    const cloudSeed = args['user-data'] === undefined ? undefined : { userData: await readUserData(args['user-data']) }
     const tools = await openTools(context)
+    const image = chosenImage(args.image)
+    const board = await chooseBoard(tools, image, { named: args.board, signal })
     await raiseLoopback(tools)
     await using scratch = await makeScratch(project.work)
     await runImage({
       tools,
-      image: chosenImage(args.image),
-      board: args.board,
+      image,
+      board,
       scratch: scratch.path,
       forwards,
       relayFolder,
       terminal,
       signal,
       ...(sshKey === undefined ? {} : { sshKey }),
+      ...(cloudSeed === undefined ? {} : { cloudSeed }),
     })
     return {}
   },

@@ -1,17 +1,18 @@
-import type { Board } from '../boot/machine.ts'
+import type { Board } from '../boot/board.ts'
+import { chooseBoard } from '../boot/choose-board.ts'
 import type { TestReport } from '../boot/report.ts'
 import type { TestRequest } from '../boot/test-image.ts'
 import { PibakeError } from '../core/error.ts'
 import { makeScratch } from '../host/scratch.ts'
-import { chosenImage, openTools } from './chosen.ts'
+import { boardOption, chosenImage, openTools } from './chosen.ts'
 import { defineCommand } from './command.ts'
 import { reportResult, resultOptions } from './test-result.ts'
 
-const checkCuts = (cuts: number, board: Board): void => {
+const checkCuts = (cuts: number, board: Board | undefined): void => {
   const hint = 'For example: `pibake test images/pub.img --power-cuts 5`'
   if (!Number.isInteger(cuts) || cuts < 1)
     throw new PibakeError('USAGE', '`--power-cuts` is a whole number above 0.', { hint })
-  if (board !== 'virt')
+  if (board === 'raspi3b')
     throw new PibakeError('USAGE', `\`--power-cuts\` does not go with \`--board ${board}\`.`, { hint })
 }
 
@@ -29,7 +30,7 @@ const testAndReport = async (request: TestRequest): Promise<TestReport> => {
 
 export const test = defineCommand({
   options: {
-    board: { choices: ['virt', 'raspi3b'] as const, default: 'virt' as const, describe: 'The machine that QEMU plays' },
+    ...boardOption,
     'power-cuts': {
       type: 'number',
       describe: 'Instead of the checks: cut the power at so many random moments, and boot what is left each time',
@@ -44,15 +45,16 @@ export const test = defineCommand({
     ['$0 test images/pub.img --junit report.xml', 'For CI: the table here, JUnit in a file'],
     ['$0 test images/pub.img --power-cuts 5', 'Does it boot, with nothing lost, after the power failed?'],
   ],
-  async run({ image, board, 'power-cuts': cuts, seed, format, tap, junit }, context) {
+  async run({ image, board: named, 'power-cuts': cuts, seed, format, tap, junit }, context) {
     const { project, emit, signal } = context
-    if (cuts !== undefined) checkCuts(cuts, board)
+    if (cuts !== undefined) checkCuts(cuts, named)
     const tools = await openTools(context)
+    const board = await chooseBoard(tools, chosenImage(image), { named, signal })
     await using scratch = await makeScratch(project.work)
-    const request = { tools, image: chosenImage(image), scratch: scratch.path, emit, signal }
+    const request = { tools, image: chosenImage(image), board, scratch: scratch.path, emit, signal }
     const report =
       cuts === undefined
-        ? await testAndReport({ ...request, board })
+        ? await testAndReport(request)
         : await (await import('../boot/power-cut.ts')).testPowerCuts({ ...request, cuts, seed })
     return reportResult(report, { format, tap, junit })
   },

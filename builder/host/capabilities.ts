@@ -162,13 +162,14 @@ export const probeMemory = async (): Promise<Probe> => {
   return { name: 'memory', state: 'warn', found, fix }
 }
 
-/** For information: pibake's images are arm64, so KVM helps on an arm64 machine only. */
+/** For information: KVM helps with images for the processor of this machine only, most of which are for arm64. */
 export const probeKvm = async (): Promise<Probe> => {
   const usable = await access('/dev/kvm', constants.R_OK | constants.W_OK).then(
     () => true,
     () => false,
   )
-  if (process.arch !== 'arm64') return ok('KVM', usable ? 'there, but of no use for arm64 images' : 'none; not needed')
+  if (process.arch !== 'arm64')
+    return ok('KVM', usable ? 'of use for images of vm-amd64 only' : 'none; not needed for arm64 images')
   return usable
     ? ok('KVM', 'boot tests run at native speed')
     : {

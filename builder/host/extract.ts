@@ -25,11 +25,18 @@ export const extractFirst = async (path: string, root: string): Promise<void> =>
 
 const merged = (path: string): string => path.replace(programFolders, 'usr/$1/')
 
-/** What only people read; a tree is run by programs. */
-const unneeded = ['usr/share/doc', 'usr/share/info', 'usr/share/lintian', 'usr/share/locale', 'usr/share/man'] as const
+/** What only people read, for a tree is run by programs; and 400 MB of firmware that is mostly zeros, which a tree has without them as well. */
+const unneeded = [
+  'usr/share/AAVMF',
+  'usr/share/doc',
+  'usr/share/info',
+  'usr/share/lintian',
+  'usr/share/locale',
+  'usr/share/man',
+] as const
 
 /**
- * Unpack a package, but for its documentation, into `root` with the tar and xz of a tools tree, through the links of a merged /usr. Returns
+ * Unpack a package, but for what a tree has no use for, into `root` with the tar and xz of a tools tree, through the links of a merged /usr. Returns
  * the absolute paths of its files and links inside the root, without folders.
  */
 export const extractWithTree = async (

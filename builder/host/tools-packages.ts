@@ -63,7 +63,11 @@ export const toolPackages: readonly string[] = [
   'libcap2-bin',
   'mount',
   'mtools',
+  // Firmware that QEMU's machines with UEFI start with.
+  'ovmf',
+  'qemu-efi-aarch64',
   'qemu-system-arm',
+  'qemu-system-x86',
   'qemu-user',
   'qemu-utils',
   'rsync',

@@ -30,15 +30,18 @@ const bootBare = async (tools: Tools, image: string, scratch: string, signal: Ab
   await using stack = new AsyncDisposableStack()
   const folder = await mkdtemp(join(scratch, 'bare-'))
   stack.defer(() => rm(folder, { recursive: true, force: true }))
-  const files = await extractBootFiles({ tools, image, board: 'virt', folder, signal })
+  const { cmdline, ...files } = await extractBootFiles({ tools, image, board: 'virt', folder, signal })
   const disk = stack.use(await createOverlay({ tools, image, board: 'virt', folder, signal }))
   const plain: Readonly<Record<string, string>> = { 'cortex-a72': 'max' }
   const args = machineArguments({
     board: 'virt',
     accelerator: 'tcg',
-    ...files,
-    // A root shell on a line of its own is what asks whether the boot is over.
-    commandLine: `${files.cmdline} console=ttyAMA0 systemd.debug_shell=ttyAMA1 systemd.mask=serial-getty@ttyAMA1.service`,
+    start: {
+      by: 'qemu',
+      ...files,
+      // A root shell on a line of its own is what asks whether the boot is over.
+      commandLine: `${cmdline} console=ttyAMA0 systemd.debug_shell=ttyAMA1 systemd.mask=serial-getty@ttyAMA1.service`,
+    },
     disk: disk.path,
     memoryMiB: 1024,
     forwards: [],

@@ -1,5 +1,11 @@
 import test from 'ava'
-import { boards, guestCommandLine, type MachineOptions, machineArguments } from '../../builder/boot/machine.ts'
+import { boards } from '../../builder/boot/board.ts'
+import {
+  guestCommandLine,
+  type MachineOptions,
+  type MachineStart,
+  machineArguments,
+} from '../../builder/boot/machine.ts'
 import { diskSizeBytes } from '../../builder/boot/overlay.ts'
 import { PibakeError } from '../../builder/core/error.ts'
 
@@ -70,10 +76,7 @@ test('a command line that the kernel would cut off is refused', (t) => {
 const options: MachineOptions = {
   board: 'virt',
   accelerator: 'tcg',
-  kernel: '/k',
-  initramfs: '/i',
-  deviceTree: undefined,
-  commandLine: 'a b',
+  start: { by: 'qemu', kernel: '/k', initramfs: '/i', deviceTree: undefined, commandLine: 'a b' },
   disk: '/d.qcow2',
   memoryMiB: 512,
   forwards: [{ guest: 22, host: 2222 }],
@@ -128,8 +131,52 @@ test('virt under KVM takes the processor of the host', (t) => {
   t.is(flagValue(args, '-cpu'), 'host')
 })
 
+const byFirmware: MachineOptions = {
+  ...options,
+  board: 'uefi-amd64',
+  start: { by: 'firmware', code: '/code.fd', variables: '/variables.fd', addition: '/addition' },
+}
+
+test('with UEFI the firmware starts what is on the disk, and is told what to add', (t) => {
+  const args = machineArguments(byFirmware)
+  const drives = args.filter((_, index) => args[index - 1] === '-drive')
+  t.is(flagValue(args, '-machine'), 'q35')
+  t.true(drives.includes('if=pflash,format=raw,unit=0,readonly=on,file=/code.fd'))
+  t.true(drives.includes('if=pflash,format=raw,unit=1,file=/variables.fd'))
+  t.is(flagValue(args, '-smbios'), 'type=11,path=/addition')
+  t.true(args.includes('virtio-blk-pci,drive=d0,bootindex=0'))
+  for (const flag of ['-kernel', '-initrd', '-append', '-bios']) t.false(args.includes(flag), flag)
+})
+
+test('firmware that has no memory of its own is a bios to QEMU', (t) => {
+  const start = { ...byFirmware.start, variables: undefined }
+  const args = machineArguments({ ...byFirmware, board: 'uefi-arm64', start })
+  t.is(flagValue(args, '-machine'), 'virt')
+  t.is(flagValue(args, '-bios'), '/code.fd')
+  t.false(args.some((word) => word.startsWith('if=pflash')))
+})
+
+test('a seed for cloud-init is a second disk that is not written to', (t) => {
+  const args = machineArguments({ ...byFirmware, seed: '/seed.img' })
+  t.true(args.includes('if=none,file=/seed.img,format=raw,id=seed,readonly=on'))
+  t.true(args.indexOf('virtio-blk-pci,drive=d0,bootindex=0') < args.indexOf('virtio-blk-pci,drive=seed'))
+})
+
+test('what a boot loader adds is short of the limit by what its own entry may have', (t) => {
+  const sshKey = 'k'.repeat(1200)
+  const words = guestCommandLine('', { board: 'uefi-amd64' }).split(' ')
+  t.true(words.includes('console=ttyS0,115200'))
+  t.true(words.includes('systemd.debug_shell=ttyS1'))
+  t.notThrows(() => guestCommandLine('', { board: 'virt', sshKey }))
+  t.throws(() => guestCommandLine('', { board: 'uefi-amd64', sshKey }), { code: 'USAGE' })
+})
+
 test('raspi3b: SD card, device tree, shell on the first UART', (t) => {
-  const args = machineArguments({ ...options, board: 'raspi3b', deviceTree: '/t.dtb', initramfs: undefined })
+  const args = machineArguments({
+    ...options,
+    board: 'raspi3b',
+    start: { by: 'qemu', kernel: '/k', initramfs: undefined, deviceTree: '/t.dtb', commandLine: 'a b' },
+  })
   t.is(flagValue(args, '-m'), '1024')
   t.is(flagValue(args, '-dtb'), '/t.dtb')
   t.is(flagValue(args, '-serial'), 'chardev:shell')
@@ -152,7 +199,7 @@ test('a disk whose writes are taken down hears the flushes of the guest', (t) =>
 })
 
 test('a kernel of 32 bits gets a processor and a bus that it can use, and reads half as long a command line', (t) => {
-  const args = machineArguments({ ...options, bits: 32 })
+  const args = machineArguments({ ...options, start: { ...options.start, bits: 32 } as MachineStart })
   t.is(flagValue(args, '-cpu'), 'cortex-a15')
   t.is(flagValue(args, '-machine'), 'virt,highmem=off')
   const key = { board: 'virt', sshKey: 'k'.repeat(700) } as const

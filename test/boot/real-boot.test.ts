@@ -15,7 +15,9 @@ const title = (name: string): string => (noImage === undefined ? name : `${name}
 test.serial('the probe really starts a guest, here by emulation', async (t) => {
   t.timeout(60_000)
   const folder = await mkdtemp(join(tmpdir(), 'pibake-probe-'))
-  t.true(await canRunGuest(tools, 'tcg', { folder }))
+  for (const board of ['virt', 'uefi-amd64'] as const) {
+    t.true(await canRunGuest(tools, { board, accelerator: 'tcg' }, { folder }), board)
+  }
   await rm(folder, { recursive: true })
 })
 
