@@ -4,8 +4,10 @@ import { runParallel } from '../cache/parallel.ts'
 import type { Sha256 } from '../core/digest.ts'
 import { runStep } from '../core/event.ts'
 import type { RepositoryDeb } from '../deb/repository.ts'
+import { writeQcow2 } from '../image/qcow2.ts'
 import { stepDebs } from '../lock/debs.ts'
 import type { PlannedStep } from '../plan/plan.ts'
+import { targets } from '../profile/target.ts'
 import { bakeBase, versionsOf } from './base.ts'
 import { bakeFinalise } from './finalise.ts'
 import { imagePath, rememberImage, rememberStep } from './history.ts'
@@ -73,7 +75,7 @@ export const bakePlan = async (
   const timed = async <T>(step: PlannedStep, work: () => Promise<T>): Promise<T> => {
     const startedAt = performance.now()
     const result = await runStep(emit, startOf(step), work)
-    await rememberStep(project, profile.name, step, performance.now() - startedAt)
+    await rememberStep(project, profile.output, step, performance.now() - startedAt)
     return result
   }
 
@@ -94,7 +96,7 @@ export const bakePlan = async (
     for (const [name, version] of versionsOf(stepDebs(lock, step.id))) installed.set(name, version)
   }
 
-  const path = imagePath(project, profile.name)
+  const path = imagePath(project, profile.output)
   const result = await timed(image, async () => {
     const stagePackages: RepositoryDeb[] = []
     for (const entry of profile.stages) {
@@ -102,9 +104,11 @@ export const bakePlan = async (
       stagePackages.push(await stagePackage(kitchen, entry, planned))
     }
     const written = { stepId: image.id, finaliseKey: finalise.key, layers, stagePackages, destination: path }
-    return writeImage(kitchen, written)
+    const assembled = await writeImage(kitchen, written)
+    if (targets[profile.target].firmware === 'uefi') await writeQcow2(path, { tools: kitchen.tools, signal })
+    return assembled
   })
-  await rememberImage(project, profile.name, { key: image.key, sha256: result.sha256 })
+  await rememberImage(project, profile.output, { key: image.key, sha256: result.sha256 })
   await noteStageVersions(kitchen)
   return { path, ...result }
 }

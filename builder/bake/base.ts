@@ -58,7 +58,7 @@ export const bakeBase = (
       await chmod(join(root.layer, 'upper', name), mode)
     }
     await bootstrapRoot(root, essentials, { signal, onLine })
-    await installPackages(root, basePackagesOf(kitchen.profile.suite), { signal, onLine })
+    await installPackages(root, basePackagesOf(kitchen.profile), { signal, onLine })
     await installPackages(root, [kernelPackageOf(kitchen.profile.architecture)], { signal, onLine })
     await assertInstalled(`${root.layer}/upper`, step.id, debs)
   })

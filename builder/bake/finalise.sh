@@ -1,9 +1,10 @@
 #!/bin/bash
 # Turns a root with everything installed into one that any number of cards may start from: no identity, no traces of
-# the bake, and a boot partition that finds its root. Runs beside the target. usage: finalise.sh DISK_ID HOSTNAME
+# the bake, and a boot partition that finds its root. Runs beside the target. usage: finalise.sh BOOT_PARTUUID ROOT_PARTUUID HOSTNAME
 set -euo pipefail
-disk_id=$1
-hostname=$2
+boot=$1
+root=$2
+hostname=$3
 cd /target
 
 # Identity is made on the card at first boot.
@@ -16,17 +17,17 @@ echo uninitialized >etc/machine-id
 echo "$hostname" >etc/hostname
 [ -e etc/hosts ] || printf '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n' >etc/hosts
 
-# Partitions are named by the id in the partition table: the same on a card, a stick or a disk.
+# Partitions are named by their ids in the partition table: the same on a card, a stick or a disk.
 cat >etc/fstab <<END
-PARTUUID=$disk_id-02  /               ext4  defaults,noatime  0  1
-PARTUUID=$disk_id-01  /boot/firmware  vfat  defaults,noatime,umask=0077  0  2
+PARTUUID=$root  /               ext4  defaults,noatime  0  1
+PARTUUID=$boot  /boot/firmware  vfat  defaults,noatime,umask=0077  0  2
 END
 if [ -f etc/default/raspi-firmware ]; then
-  sed -i "s/^#\?ROOTPART=.*/ROOTPART=PARTUUID=$disk_id-02/" etc/default/raspi-firmware
+  sed -i "s/^#\?ROOTPART=.*/ROOTPART=PARTUUID=$root/" etc/default/raspi-firmware
 fi
-if [ -f boot/firmware/cmdline.txt ]; then
-  sed -i "s/\broot=[^ ]*/root=PARTUUID=$disk_id-02/" boot/firmware/cmdline.txt
-fi
+for options in boot/firmware/cmdline.txt boot/firmware/loader/entries/*.conf; do
+  [ ! -f "$options" ] || sed -i "s/\broot=[^ ]*/root=PARTUUID=$root/" "$options"
+done
 
 # What the bake left behind: logs, lists, caches, backups that only say when it ran.
 find var/log -type f -delete

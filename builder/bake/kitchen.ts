@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Blobs, openBlobs } from '../cache/blobs.ts'
 import { derive } from '../cache/derived.ts'
 import { hashJson } from '../core/digest.ts'
+import { PibakeError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { debFileName, type RepositoryDeb, scanPackages, stanzasByFile } from '../deb/repository.ts'
@@ -34,6 +35,12 @@ export interface Kitchen {
   signal: AbortSignal
 }
 
+/** Nothing here starts programs for x86: the dispatcher and qemu-user are set up for ARM alone. */
+const needsX86 = ({ target }: ResolvedProfile): PibakeError =>
+  new PibakeError('HOST_UNSUPPORTED', `An image for \`${target}\` can only be baked on an x86 machine.`, {
+    hint: 'Bake it there, or bake for `vm-arm64` here.',
+  })
+
 /**
  * Set up what the steps of one bake share: the trees are verified, or unpacked from the cache. Without `twins`
  * everything of the target runs under qemu. `scratch` must be this bake's own. Throws `MISSING_OFFLINE`, `CACHE_CORRUPT`, `HOST_UNSUPPORTED`.
@@ -47,6 +54,7 @@ export const openKitchen = async (
   const tools = await openTree({ project, suite: toolsSuite, emit, signal })
   const native = needsTwinTree(profile) ? await openTree({ project, suite: profile.suite, tools, emit, signal }) : tools
   const foreign = profile.architecture !== hostArchitecture()
+  if (foreign && profile.architecture === 'amd64') throw needsX86(profile)
   const { architecture } = profile
   const emulation = foreign
     ? await findEmulation(architecture, { tools, folder: join(scratch, 'binfmt'), signal })

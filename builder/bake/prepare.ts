@@ -1,3 +1,4 @@
+import { access } from 'node:fs/promises'
 import { openBlobs } from '../cache/blobs.ts'
 import { readLayer } from '../cache/layers.ts'
 import { missingError } from '../cache/verify.ts'
@@ -5,6 +6,7 @@ import { hashFile, type Sha256 } from '../core/digest.ts'
 import type { Project } from '../core/project.ts'
 import { type Architecture, hostArchitecture } from '../host/architecture.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
+import { qcow2Path } from '../image/qcow2.ts'
 import type { BasePackages } from '../image/status.ts'
 import { allDebs } from '../lock/debs.ts'
 import { lockPath, readLock, readToolsLock, toolsLockPath } from '../lock/file.ts'
@@ -15,6 +17,7 @@ import { needsTwinTree } from '../lock/trees.ts'
 import { keySteps, type PlannedStep, planSteps } from '../plan/plan.ts'
 import { resolveProfile } from '../profile/resolve.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
+import { type TargetName, targets } from '../profile/target.ts'
 import { currentImage, imagePath, readHistory } from './history.ts'
 import { bakeSteps } from './steps.ts'
 
@@ -42,23 +45,23 @@ export interface BakePlan {
  */
 export const planBake = async (
   project: Project,
-  name: string,
+  { name, target }: { name: string; target: TargetName },
   readBase: (image: string, architecture: Architecture) => Promise<BasePackages>,
 ): Promise<BakePlan> => {
-  const profile = await resolveProfile(project, name)
-  const lock = await readLock(lockPath(project.locks, profile.name))
+  const profile = await resolveProfile(project, name, target)
+  const lock = await readLock(lockPath(project.locks, profile.output))
   const { base } = profile
   const packages = base.kind === 'image' ? await readBase(base.path, profile.architecture) : undefined
   const stale = staleReasons(lock, profileRequest(profile, packages))
-  if (!lock || stale.length > 0) throw staleLock(profile.name, stale)
+  if (!lock || stale.length > 0) throw staleLock(profile.output, stale)
   const baseDigest = base.kind === 'image' ? await hashFile(base.path) : undefined
   const keyed = keySteps(await bakeSteps(profile, lock, baseDigest))
-  const image = await currentImage(project, profile.name)
+  const image = (await isWhole(project, profile)) ? await currentImage(project, profile.output) : undefined
   const sealed = new Set<Sha256>()
   for (const { id, key } of keyed) {
     if (id === 'image' ? image?.key === key : await readLayer(project.cache, key)) sealed.add(key)
   }
-  const steps = planSteps(keyed, sealed, await readHistory(project, profile.name))
+  const steps = planSteps(keyed, sealed, await readHistory(project, profile.output))
   const runs = steps.some(({ action }) => action === 'run')
   return {
     profile,
@@ -66,11 +69,19 @@ export const planBake = async (
     steps,
     image:
       image && image.key === keyed.at(-1)?.key
-        ? { path: imagePath(project, profile.name), sha256: image.sha256 }
+        ? { path: imagePath(project, profile.output), sha256: image.sha256 }
         : undefined,
     missing: runs ? await findMissing(project, profile, lock) : [],
   }
 }
+
+/** Whether what is written beside the image is there. */
+const isWhole = async (project: Project, { target, output }: ResolvedProfile): Promise<boolean> =>
+  targets[target].firmware !== 'uefi' ||
+  access(qcow2Path(imagePath(project, output))).then(
+    () => true,
+    () => false,
+  )
 
 const debItem = ({ name, version, sha256, sizeBytes }: LockedDeb): MissingItem => ({
   label: `${name} ${version}`,

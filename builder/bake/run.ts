@@ -8,6 +8,7 @@ import { type BasePackages, readBasePackages } from '../image/status.ts'
 import type { Lock } from '../lock/schema.ts'
 import { openTree } from '../lock/trees.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
+import type { TargetName } from '../profile/target.ts'
 import { bakePlan } from './bake.ts'
 import { openKitchen } from './kitchen.ts'
 import { assertComplete, planBake } from './prepare.ts'
@@ -21,6 +22,7 @@ export interface BakeOptions {
   project: Project
   /** Name or path of the profile. */
   profile: string
+  target: TargetName
   /** Use native twins where there are any; without them everything of the target runs under qemu. */
   twins: boolean
   emit: Emit
@@ -37,7 +39,7 @@ export interface BakeResult {
 }
 
 /**
- * Bake a profile into `images/<profile>.img`, from the lock and the cache alone. Runs in a network and mount namespace
+ * Bake a profile for a target into `images/` (see `outputName`), from the lock and the cache alone. Runs in a network and mount namespace
  * of its own (see `host/offline.ts`). Throws `MISSING_OFFLINE`, `LOCK_STALE`, `CACHE_CORRUPT`, `STAGE_FAILED`,
  * `LINT_FAILED`, `DISK_FULL`, `INTERRUPTED`.
  */
@@ -45,7 +47,11 @@ export const bakeProfile = async (options: BakeOptions): Promise<BakeResult> => 
   const { project, twins, emit, signal } = options
   const readBase = async (base: string, architecture: Architecture): Promise<BasePackages> =>
     readBasePackages(await openTree({ project, suite: toolsSuite, emit, signal }), base, { architecture, signal })
-  const { profile, lock, steps, image, missing } = await planBake(project, options.profile, readBase)
+  const { profile, lock, steps, image, missing } = await planBake(
+    project,
+    { name: options.profile, target: options.target },
+    readBase,
+  )
   if (image) return { profile, lock, image: image.path, sha256: image.sha256, ran: 0 }
   assertComplete(missing)
   const timeline = beginTimeline(emit)

@@ -64,7 +64,7 @@ export const noteStageVersions = async (
   kitchen: Pick<Kitchen, 'project' | 'profile' | 'lock' | 'emit'>,
 ): Promise<void> => {
   const { project, profile, lock, emit } = kitchen
-  const known = await readStageVersions(project, profile.name)
+  const known = await readStageVersions(project, profile.output)
   const changed: Stage[] = []
   const seen: Record<string, StageVersions[string]> = {}
   for (const { stage } of profile.stages) {
@@ -73,6 +73,6 @@ export const noteStageVersions = async (
     if (versions[stage.version] !== digest) changed.push(stage)
     seen[stage.name] = versions
   }
-  await rememberStageVersions(project, profile.name, { ...known, ...seen })
+  await rememberStageVersions(project, profile.output, { ...known, ...seen })
   if (changed.length > 0) emit({ type: 'notice', level: 'warn', message: describeChanged(project, changed) })
 }

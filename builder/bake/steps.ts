@@ -77,13 +77,14 @@ export const bakeSteps = async (
     title: 'Finalise: identity out, mirror in',
     inputs: [
       { name: 'mirror', digest: packagesDigest(allDebs(lock)) },
-      { name: 'profile', digest: hashJson([profile.name, profile.hostname]) },
+      { name: 'profile', digest: hashJson([profile.name, profile.hostname, profile.target]) },
     ],
   }
   const image: Step = {
     id: 'image',
-    title: `Image: images/${profile.name}.img`,
+    title: `Image: images/${profile.output}.img`,
     inputs: [
+      { name: 'target', digest: hashJson(profile.target) },
       { name: 'size', digest: hashJson([profile.image.bootMiB, profile.image.marginMiB]) },
       { name: 'image writer', digest: await sourceDigest(['image']) },
     ],

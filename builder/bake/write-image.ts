@@ -59,7 +59,7 @@ export const writeImage = async (
       tools,
       root: view.path,
       destination,
-      ...identityOf(finaliseKey),
+      ...identityOf(finaliseKey, profile.target),
       bootMiB: profile.image.bootMiB,
       marginMiB: profile.image.marginMiB,
       timeSeconds,

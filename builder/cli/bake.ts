@@ -54,19 +54,20 @@ export const bake = defineCommand({
     ['sudo $0 --profile pub --offline', 'Bake from the cache alone'],
     ['sudo $0 --profile pub --compress xz', 'Write images/pub.img.xz besides, to hand out'],
     ['sudo $0 --profile ./mine.yaml', 'Bake a profile of your own'],
+    ['sudo $0 --profile pub --target vm-amd64', 'The same node for a rented machine: images/pub-vm-amd64.img, .qcow2'],
   ],
-  async run({ profile: named, mirror, frozen, twins, compress }, context) {
+  async run({ profile: named, target, mirror, frozen, twins, compress }, context) {
     const { project, emit, signal, options } = context
     const name = chosenProfile(named)
     if (context.isOffline) {
       const { bakeProfile } = await import('../bake/run.ts')
-      const baked = await bakeProfile({ project, profile: name, twins, emit, signal })
+      const baked = await bakeProfile({ project, profile: name, target, twins, emit, signal })
       const { profile, lock } = baked
       const image = { path: baked.image, sha256: baked.sha256 }
       const request = { project, profile, lock, image, compress, openTools: () => openTools(context), emit, signal }
       return report(context, baked, await publishImage(request))
     }
-    const plan = await planFromCache(context, name)
+    const plan = await planFromCache(context, { name, target })
     if (plan?.image) {
       const { profile, lock, image } = plan
       const published = await findPublished({ project, profile, lock, image, compress })
@@ -76,7 +77,15 @@ export const bake = defineCommand({
     requireRoot('A bake')
     if (plan === undefined && !options.offline) {
       const { fetchAll } = await import('../fetch/fetch.ts')
-      await fetchAll({ project, profile: name, frozen, emit, signal, ...(mirror === undefined ? {} : { mirror }) })
+      await fetchAll({
+        project,
+        profile: name,
+        target,
+        frozen,
+        emit,
+        signal,
+        ...(mirror === undefined ? {} : { mirror }),
+      })
     }
     return context.continueOffline()
   },

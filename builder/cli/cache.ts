@@ -10,6 +10,7 @@ import type { Project } from '../core/project.ts'
 import { formatBytes } from '../core/size.ts'
 import { readLock, readToolsLock } from '../lock/file.ts'
 import { listProfileNames } from '../profile/profile.ts'
+import { targetNames } from '../profile/target.ts'
 import { renderTable } from '../report/table.ts'
 import { defineCommand, type Result } from './command.ts'
 import type { Context } from './context.ts'
@@ -35,12 +36,13 @@ const lockedItems = async (project: Project): Promise<Map<Sha256, string>> => {
 
 const notPlannable = new Set(['LOCK_STALE', 'LOCK_INVALID', 'MISSING_OFFLINE', 'CONFIG_INVALID', 'IMAGE_INVALID'])
 
-/** Keys of the layers that a bake of any profile would use as things stand. */
+/** Keys of the layers that a bake of any profile, for any target that it is locked for, would use as things stand. */
 const wantedLayers = async (context: Context): Promise<Set<Sha256>> => {
   const keys = new Set<Sha256>()
-  for (const profile of await listProfileNames(context.project)) {
+  const names = await listProfileNames(context.project)
+  for (const wanted of names.flatMap((name) => targetNames.map((target) => ({ name, target })))) {
     try {
-      for (const { key } of (await planOf(context, profile)).steps) keys.add(key)
+      for (const { key } of (await planOf(context, wanted)).steps) keys.add(key)
     } catch (error) {
       if (!(error instanceof PibakeError) || !notPlannable.has(error.code)) throw error
     }

@@ -2,11 +2,22 @@ import { resolve } from 'node:path'
 import { PibakeError } from '../core/error.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
 import { openTree } from '../lock/trees.ts'
+import { defaultTarget, targetNames } from '../profile/target.ts'
 import type { Context } from './context.ts'
 
-/** The option that names a profile, for all commands that need one. */
+/** The option that says what an image is for. */
+export const targetOption = {
+  target: {
+    choices: targetNames,
+    default: defaultTarget,
+    describe: 'What it is for: a Raspberry Pi, or a machine with UEFI',
+  },
+} as const
+
+/** The options that name a profile and its target, for all commands that need one. */
 export const profileOption = {
   profile: { type: 'string', describe: 'Profile to bake: a name, or the path of a YAML file' },
+  ...targetOption,
 } as const
 
 /** Options of all commands that may fetch. */

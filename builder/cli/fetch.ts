@@ -28,10 +28,11 @@ export const fetch = defineCommand({
   examples: [
     ['$0 fetch --profile pub', 'All that `pibake --profile pub` needs'],
     ['$0 fetch --profile pub --refresh', 'The newest versions; prints what changes'],
+    ['$0 fetch --profile pub --target vm-amd64', 'The same for a virtual machine; it has a lock of its own'],
     ['$0 fetch --tools', 'Enough to boot and test a finished image'],
   ],
   async run(
-    { profile: named, tools, mirror, frozen, refresh, 'accept-expired': acceptExpired },
+    { profile: named, target, tools, mirror, frozen, refresh, 'accept-expired': acceptExpired },
     { project, emit, signal, options },
   ) {
     if (options.offline) {
@@ -45,7 +46,7 @@ export const fetch = defineCommand({
       acceptExpired,
       emit,
       signal,
-      ...(tools ? {} : { profile: chosenProfile(named) }),
+      ...(tools ? {} : { profile: chosenProfile(named), target }),
       ...(mirror === undefined ? {} : { mirror }),
     })
     if (!lock) return { data: { profile: null }, lines: () => ['The tools are there.'] }

@@ -8,7 +8,8 @@ import { formatBytes } from '../core/size.ts'
 import { raiseLoopback } from '../host/loopback.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { resolveProfile } from '../profile/resolve.ts'
-import { chosenImage, openTools } from './chosen.ts'
+import type { TargetName } from '../profile/target.ts'
+import { chosenImage, openTools, targetOption } from './chosen.ts'
 import { defineCommand } from './command.ts'
 import type { Context } from './context.ts'
 import { readKey } from './run.ts'
@@ -32,14 +33,14 @@ const chosenTopology = async (named: string, count: number | undefined, images: 
 const labImages = async (
   { project }: Context,
   images: readonly string[],
-  profile: string | undefined,
+  { profile, target }: { profile: string | undefined; target: TargetName },
 ): Promise<string[]> => {
   if (images.length > 0 && profile === undefined) return images.map(chosenImage)
   if (images.length === 0 && profile !== undefined) {
-    const path = imagePath(project, (await resolveProfile(project, profile)).name)
+    const path = imagePath(project, (await resolveProfile(project, profile, target)).output)
     await access(path).catch((cause: unknown) => {
       throw new PibakeError('UNKNOWN_NAME', `There is no image of the profile \`${profile}\` yet.`, {
-        hint: `Bake it first: \`sudo pibake --profile ${profile}\``,
+        hint: `Bake it first: \`sudo pibake --profile ${profile} --target ${target}\``,
         cause,
       })
     })
@@ -70,6 +71,7 @@ const sayFailed = (checks: readonly CheckResult[]): string[] =>
 export const lab = defineCommand({
   options: {
     profile: { type: 'string', describe: 'Profile whose baked image to boot, instead of naming the image' },
+    ...targetOption,
     nodes: {
       type: 'number',
       describe: `How many nodes; when not given, ${usualNodes}, or one for each of several images`,
@@ -118,7 +120,7 @@ export const lab = defineCommand({
     const { 'relay-folder': relayFolder, 'relay-ports': relayPorts } = args
     if (relayFolder === undefined || relayPorts === undefined) throw new Error('lab was started without its relays')
     const { untilQuit } = await import('../boot/quit.ts')
-    const images = await labImages(context, named, args.profile)
+    const images = await labImages(context, named, args)
     const sshKey = args['ssh-key'] === undefined ? undefined : await readKey(args['ssh-key'])
     const notice = memoryNotice(topology.nodes.length, args.memory)
     if (notice !== undefined) emit({ type: 'notice', level: 'warn', message: notice })

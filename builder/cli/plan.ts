@@ -8,6 +8,7 @@ import { planOf } from './planned.ts'
 
 const toData = ({ profile, lock, steps, image, missing }: BakePlan) => ({
   profile: profile.name,
+  target: profile.target,
   time: lock.time,
   image: image === undefined ? null : { sha256: image.sha256 },
   steps: steps.map(({ id, title, key, action, why, expectedMs }) => ({ id, title, key, action, why, expectedMs })),
@@ -42,8 +43,8 @@ export const plan = defineCommand({
     ['$0 plan --profile pub', 'Each step: cached or to run, why, and how long it took last time'],
     ['$0 plan --profile pub --json', 'The same with keys and every missing item'],
   ],
-  async run({ profile }, context) {
-    const planned = await planOf(context, chosenProfile(profile))
+  async run({ profile, target }, context) {
+    const planned = await planOf(context, { name: chosenProfile(profile), target })
     return { data: toData(planned), lines: (paint) => renderPlan(planned, paint) }
   },
 })

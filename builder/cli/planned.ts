@@ -7,19 +7,22 @@ import { readToolsLock, toolsLockPath } from '../lock/file.ts'
 import { openTools } from './chosen.ts'
 import type { Context } from './context.ts'
 
+/** A profile, by name or by the path of its file, and what it is to be baked for. */
+type Wanted = Parameters<typeof planBake>[1]
+
 /** What a bake of the profile would do. Throws as `planBake` does. */
-export const planOf = (context: Context, profile: string): Promise<BakePlan> =>
-  planBake(context.project, profile, async (image, architecture) =>
+export const planOf = (context: Context, wanted: Wanted): Promise<BakePlan> =>
+  planBake(context.project, wanted, async (image, architecture) =>
     readBasePackages(await openTools(context), image, { architecture, signal: context.signal }),
   )
 
 const curedByFetch = new Set(['LOCK_STALE', 'MISSING_OFFLINE'])
 
 /** The plan of a bake that can run from the cache as it is; undefined when something has to be fetched or locked first. */
-export const planFromCache = async (context: Context, profile: string): Promise<BakePlan | undefined> => {
+export const planFromCache = async (context: Context, wanted: Wanted): Promise<BakePlan | undefined> => {
   const { project } = context
   try {
-    const plan = await planOf(context, profile)
+    const plan = await planOf(context, wanted)
     if (plan.image) return plan
     const tools = await readToolsLock(toolsLockPath(project.locks, toolsSuite, hostArchitecture()))
     return tools && plan.missing.length === 0 ? plan : undefined

@@ -4,10 +4,11 @@ import { errnoOf, PibakeError } from '../core/error.ts'
 import { runStep } from '../core/event.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { diffImages } from '../inspect/diff.ts'
+import { splitOutputName } from '../profile/target.ts'
 import { type FirstDifference, findFirstDifference } from '../publish/first-difference.ts'
 import { rebuildImage } from '../publish/rebuild.ts'
 import type { Paint } from '../report/style.ts'
-import { chosenImage, requireRoot } from './chosen.ts'
+import { chosenImage, requireRoot, targetOption } from './chosen.ts'
 import { defineCommand } from './command.ts'
 import { renderDiff } from './diff.ts'
 
@@ -34,6 +35,7 @@ const differs = (image: string): PibakeError =>
 export const verify = defineCommand({
   options: {
     profile: { type: 'string', describe: 'The profile that it was baked from, when that is not its name' },
+    ...targetOption,
     cached: {
       type: 'boolean',
       default: false,
@@ -48,15 +50,16 @@ export const verify = defineCommand({
     ['sudo $0 verify images/pub.img --cached', 'The same in less time, from the layers in the cache'],
     ['sudo $0 verify /media/stick/a.img --profile pub', 'An image from somewhere else'],
   ],
-  async run({ image: named, profile, cached, twins, all }, { project, emit, signal }) {
+  async run({ image: named, profile: chosen, target: chosenTarget, cached, twins, all }, { project, emit, signal }) {
     requireRoot('A rebuild')
     const image = chosenImage(named)
-    const name = profile ?? basename(image, '.img')
+    const { profile, target } =
+      chosen === undefined ? splitOutputName(basename(image, '.img')) : { profile: chosen, target: chosenTarget }
     const sha256 = await runStep(emit, { id: 'read', title: `Read ${basename(image)}` }, () => digestOf(image, signal))
     await using scratch = await makeScratch(project.work)
-    const rebuilt = await rebuildImage({ project, profile: name, folder: scratch.path, cached, twins, emit, signal })
+    const rebuilt = await rebuildImage({ project, profile, target, folder: scratch.path, cached, twins, emit, signal })
     const isSame = rebuilt.sha256 === sha256
-    const data = { image: relative(project.root, image), profile: name, sha256, rebuilt: rebuilt.sha256, isSame }
+    const data = { image: relative(project.root, image), profile, target, sha256, rebuilt: rebuilt.sha256, isSame }
     if (isSame) {
       const what = cached ? 'Its layers give it' : 'Its lock gives it'
       return { data, lines: (paint: Paint) => [`${paint('green', what)}, byte for byte: ${named}`, `sha256 ${sha256}`] }

@@ -20,6 +20,7 @@ import type { Lock } from '../lock/schema.ts'
 import { openToolsTree } from '../lock/tools-tree.ts'
 import { needsTwinTree, treePath } from '../lock/trees.ts'
 import { resolveProfile } from '../profile/resolve.ts'
+import type { TargetName } from '../profile/target.ts'
 import { fetchArtifacts } from './artifact.ts'
 import { openDebianSource } from './debian-source.ts'
 import { findMirrors } from './mirror.ts'
@@ -32,6 +33,8 @@ export interface FetchOptions {
   project: Project
   /** Name or path of the profile; undefined fetches the tools alone. */
   profile?: string
+  /** What the profile is to be baked for; the Pi when not given. */
+  target?: TargetName
   mirror?: string
   /** Fail instead of locking anything anew. */
   frozen?: boolean
@@ -65,12 +68,13 @@ export const fetchAll = async (options: FetchOptions): Promise<{ lock: Lock | un
     emit,
     signal,
   }
-  const profile = options.profile === undefined ? undefined : await resolveProfile(project, options.profile)
+  const profile =
+    options.profile === undefined ? undefined : await resolveProfile(project, options.profile, options.target)
   const tools = await fetchTree(options, context, toolsSuite, toolPackages)
   if (!profile) return { lock: undefined, tools }
   if (needsTwinTree(profile)) await fetchTree(options, context, profile.suite, twinPackages, tools)
   await using scratch = await makeScratch(project.work)
-  const path = lockPath(project.locks, profile.name)
+  const path = lockPath(project.locks, profile.output)
   const old = await readLock(path)
   const { architecture } = profile
   const base =
@@ -79,7 +83,7 @@ export const fetchAll = async (options: FetchOptions): Promise<{ lock: Lock | un
       : undefined
   const { lock: debian } = await fetchDebian({
     ...context,
-    profile: profile.name,
+    profile: profile.output,
     request: profileRequest(profile, base),
     lock: old,
     tools: async () => tools,

@@ -11,6 +11,7 @@ import type { Tools } from '../host/sandbox.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { digestImage, renderBmap } from './bmap.ts'
 import { listBoot, writeBoot } from './boot.ts'
+import { encodeGpt, gptTypes } from './encode-gpt.ts'
 import { blockBytes, type FileSystemSize, fitFileSystem, measureTree } from './measure.ts'
 import { isOutOfRoom, writeRoot } from './root.ts'
 import { encodeTable, linuxType, sectorBytes } from './table.ts'
@@ -18,6 +19,8 @@ import { encodeTable, linuxType, sectorBytes } from './table.ts'
 /** Where partitions begin: 8 MiB as on Raspberry Pi OS since 2025-03, then on 4 MiB, the erase block of most cards. */
 const bootStartBytes = 8 << 20
 const alignmentBytes = 4 << 20
+/** What a GPT needs after the last partition, in whole MiB. */
+const gptTailBytes = 1 << 20
 
 export interface AssembleOptions {
   tools: Tools
@@ -27,6 +30,8 @@ export interface AssembleOptions {
   destination: string
   /** 8 hex digits: MBR disk id, and the FAT's volume id. */
   diskId: string
+  /** A GUID partition table with these names in place of an MBR. */
+  gpt?: GptIdentity
   rootUuid: string
   /** A UUID that seeds the hashes of ext4 folders. */
   hashSeed: string
@@ -43,6 +48,14 @@ export interface AssembleOptions {
   /** The step that progress is reported for. */
   stepId?: string
   signal?: AbortSignal
+}
+
+/** What a GUID partition table and its partitions are called; `rootType` is the GUID of the type of the root's. */
+export interface GptIdentity {
+  diskGuid: string
+  bootGuid: string
+  rootGuid: string
+  rootType: string
 }
 
 export interface AssembledImage {
@@ -94,6 +107,43 @@ const watchFile = async <T>(
   }
 }
 
+interface Extent {
+  startBytes: number
+  sizeBytes: number
+}
+
+const inSectors = ({ startBytes, sizeBytes }: Extent) => ({
+  startSector: startBytes / sectorBytes,
+  sectors: sizeBytes / sectorBytes,
+})
+
+/** Write the partition table into `file`, which gets its whole size. */
+const writeTable = async (
+  file: FileHandle,
+  { boot, root }: { boot: Extent; root: Extent },
+  { diskId, gpt }: AssembleOptions,
+): Promise<void> => {
+  const endBytes = root.startBytes + root.sizeBytes
+  if (gpt === undefined) {
+    await file.truncate(endBytes)
+    const partitions = [
+      { number: 1, type: 0x0c, ...inSectors(boot) },
+      { number: 2, type: linuxType, ...inSectors(root) },
+    ]
+    await file.write(encodeTable({ diskId, partitions }), 0, undefined, 0)
+    return
+  }
+  const sizeBytes = endBytes + gptTailBytes
+  await file.truncate(sizeBytes)
+  const partitions = [
+    { typeGuid: gptTypes.efiSystem, guid: gpt.bootGuid, name: 'bootfs', ...inSectors(boot) },
+    { typeGuid: gpt.rootType, guid: gpt.rootGuid, name: 'rootfs', ...inSectors(root) },
+  ]
+  const { start, end } = encodeGpt({ diskGuid: gpt.diskGuid, partitions }, sizeBytes)
+  await file.write(start, 0, undefined, 0)
+  await file.write(end, 0, undefined, sizeBytes - end.length)
+}
+
 /** Write the partition table and both file systems into the empty file `path`. */
 const writePartitions = async (
   path: string,
@@ -108,15 +158,11 @@ const writePartitions = async (
   const rootStartBytes = Math.ceil((bootStartBytes + bootBytes) / alignmentBytes) * alignmentBytes
   const common = { tools, image: path, timeSeconds, ...(signal ? { signal } : {}) }
   await using file: FileHandle = await open(path, 'w')
-  await file.truncate(rootStartBytes + size.sizeBytes)
-  const table = encodeTable({
-    diskId,
-    partitions: [
-      { number: 1, type: 0x0c, startSector: bootStartBytes / sectorBytes, sectors: bootBytes / sectorBytes },
-      { number: 2, type: linuxType, startSector: rootStartBytes / sectorBytes, sectors: size.sizeBytes / sectorBytes },
-    ],
-  })
-  await file.write(table, 0, table.length, 0)
+  const extents = {
+    boot: { startBytes: bootStartBytes, sizeBytes: bootBytes },
+    root: { startBytes: rootStartBytes, sizeBytes: size.sizeBytes },
+  }
+  await writeTable(file, extents, options)
   // Both write their own part of the file, so they may do it at the same time; neither is left behind by a failure.
   const results = await Promise.allSettled([
     writeBoot({ ...common, offsetBytes: bootStartBytes, sizeBytes: bootBytes, folder, tree, volumeId: diskId }),
@@ -151,7 +197,7 @@ const explain = (error: unknown, folder: string, signal: AbortSignal | undefined
 }
 
 /**
- * Write the image of a finished root: MBR, FAT32 `bootfs` from `/boot/firmware`, ext4 `rootfs` from all else, and its
+ * Write the image of a finished root: MBR (or GPT), FAT32 `bootfs` from `/boot/firmware`, ext4 `rootfs` from all else, and its
  * `.sha256` and `.bmap`. The same tree and options give the same bytes. Everything is written under temporary names in
  * the same folder and takes its name only when complete, approved and on disk: an older image stays until then.
  * Throws what `approval` rejects with, DISK_FULL, CONFIG_INVALID (boot partition too small), STAGE_FAILED (boot files

@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import { sectorBytes } from '../image/table.ts'
 import { basePackagesOf, kernelPackageOf } from '../profile/base-packages.ts'
+import { targetNames } from '../profile/target.ts'
 import { readText } from './content.ts'
 import { readDpkg } from './dpkg.ts'
 import type { ImageTree } from './image-tree.ts'
@@ -104,7 +105,10 @@ const summariseRoot = (
   const declared = readStages(volume)
   const origins = assignStages(installed, {
     stages: declared.map(({ name }) => name),
-    baseRoots: [...basePackagesOf('trixie'), ...(['amd64', 'arm64', 'armhf'] as const).map(kernelPackageOf)],
+    baseRoots: [
+      ...targetNames.flatMap((target) => basePackagesOf({ suite: 'trixie', target })),
+      ...(['amd64', 'arm64', 'armhf'] as const).map(kernelPackageOf),
+    ],
   })
   const originOf = (name: string): string => known.get(name) ?? origins.get(name) ?? baseName
   const owners = findOwners(volume, installed)

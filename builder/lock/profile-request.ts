@@ -35,7 +35,7 @@ export const profileRequest = (
   )
   const base: ResolveStep = {
     name: 'base',
-    packages: [...basePackagesOf(profile.suite), kernelPackageOf(profile.architecture)],
+    packages: [...basePackagesOf(profile), kernelPackageOf(profile.architecture)],
     essential: true,
   }
   return {

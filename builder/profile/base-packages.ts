@@ -1,10 +1,10 @@
 import type { Architecture } from '../host/architecture.ts'
-import type { Suite } from './schema.ts'
+import type { ResolvedProfile, Suite } from './schema.ts'
+import { targets } from './target.ts'
 
 /**
- * What the base `debian` consists of besides the essential packages: enough to boot a Raspberry Pi 3, 4 or Zero 2 W, to
- * join a network and to be looked after by hand. The kernel comes last and alone, so that its initramfs is made once,
- * when all that contributes to it is there.
+ * What the base `debian` consists of besides the essential packages: enough to boot, to join a network
+ * and to be looked after by hand. What the machine needs besides, its kernel above all, is its target's.
  */
 const basePackages: readonly string[] = [
   'apt',
@@ -12,7 +12,6 @@ const basePackages: readonly string[] = [
   'dosfstools',
   'e2fsprogs',
   'fdisk',
-  'firmware-brcm80211',
   'initramfs-tools',
   'iproute2',
   'iputils-ping',
@@ -24,7 +23,6 @@ const basePackages: readonly string[] = [
   'netbase',
   'passwd',
   'procps',
-  'raspi-firmware',
   'systemd',
   'systemd-sysv',
   'systemd-timesyncd',
@@ -49,5 +47,9 @@ const suitePackages: Readonly<Partial<Record<Suite, readonly string[]>>> = {
   forky: ['mount'],
 }
 
-/** What the base of a suite consists of besides the essential packages and the kernel. */
-export const basePackagesOf = (suite: Suite): readonly string[] => [...basePackages, ...(suitePackages[suite] ?? [])]
+/** What the base of a profile consists of besides the essential packages and the kernel. */
+export const basePackagesOf = ({ suite, target }: Pick<ResolvedProfile, 'suite' | 'target'>): readonly string[] => [
+  ...basePackages,
+  ...targets[target].basePackages,
+  ...(suitePackages[suite] ?? []),
+]

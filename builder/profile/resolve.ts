@@ -1,11 +1,13 @@
 import { resolve } from 'node:path'
+import { PibakeError } from '../core/error.ts'
 import type { Project } from '../core/project.ts'
 import { type Issue, suggestion, throwIssues } from './issue.ts'
 import { type LoadedProfile, loadProfileChain } from './profile.ts'
-import { alternativesOf, type ResolvedProfile, type SettingValue, type Stage } from './schema.ts'
+import { alternativesOf, type ResolvedProfile, type SettingValue, type Stage, type Suite } from './schema.ts'
 import { checkGiven, fillSlots } from './slots.ts'
 import { type DataPath, issueAt, type Source } from './source.ts'
 import { type LoadedStage, listStageNames, loadStage } from './stage.ts'
+import { defaultTarget, outputName, type TargetName, targets } from './target.ts'
 
 /** Where a stage is named: an entry of a profile's `stages` or of another stage's `needs`. */
 interface Mention {
@@ -73,6 +75,19 @@ const checkConflicts = (mentions: readonly Mention[], order: readonly LoadedStag
   )
 }
 
+/** The stages of a target stand in no file: a mistake in their names is shown where the profile's name is. */
+const mentionsOfTarget = (target: TargetName, { source }: LoadedProfile): Mention[] =>
+  targets[target].stages.map((name) => ({ name, source, path: ['name'] }))
+
+/** Why a profile cannot be baked for a target. */
+const misfitsOf = (target: TargetName, { base, suite }: { base: string; suite: Suite }): string[] => {
+  const { suites } = targets[target]
+  return [
+    ...(target !== defaultTarget && base !== 'debian' ? ['starts from an image, which is for a Raspberry Pi'] : []),
+    ...(suites && !suites.includes(suite) ? [`is of ${suite}, and the target needs ${suites.join(' or ')}`] : []),
+  ]
+}
+
 const typeOf = (value: SettingValue): string =>
   Array.isArray(value)
     ? 'a list'
@@ -124,13 +139,18 @@ const settingsOf = (chain: readonly LoadedProfile[], stage: Stage, hostname: str
  * Look a profile up, by name or by the path of a YAML file, with everything it names. Stages come in bake order: needs
  * first (pulled in when not listed), otherwise as listed, an extended profile's before its own. An image base is
  * relative to the checkout. Throws `UNKNOWN_NAME` for a profile that does not exist, and one `CONFIG_INVALID` with every
- * mistake in the profile and its stages.
+ * mistake in the profile and its stages, or why it cannot be baked for `target`.
  */
-export const resolveProfile = async (project: Project, profile: string): Promise<ResolvedProfile> => {
+export const resolveProfile = async (
+  project: Project,
+  profile: string,
+  target: TargetName = defaultTarget,
+): Promise<ResolvedProfile> => {
   const chain = await loadProfileChain(project, profile)
-  const own = chain.at(-1)?.file
-  if (own === undefined) throw new Error('an empty chain of profiles')
-  const mentions = chain.flatMap(mentionsIn)
+  const nearestProfile = chain.at(-1)
+  if (nearestProfile === undefined) throw new Error('an empty chain of profiles')
+  const own = nearestProfile.file
+  const mentions = [...mentionsOfTarget(target, nearestProfile), ...chain.flatMap(mentionsIn)]
   const { order, issues } = await orderStages(project, mentions)
   const stages = new Map(order.map(({ stage }) => [stage.name, stage]))
   const broken = issues.length > 0
@@ -144,14 +164,30 @@ export const resolveProfile = async (project: Project, profile: string): Promise
   const last = <T>(pick: (loaded: LoadedProfile) => T | undefined): T | undefined =>
     chain.map(pick).findLast((value) => value !== undefined)
   const base = last(({ file }) => file.base) ?? 'debian'
+  const suite = last(({ file }) => file.suite) ?? 'trixie'
+  // The Pi is the one target that may have 32 bits.
+  const architecture =
+    target === defaultTarget ? (last(({ file }) => file.architecture) ?? 'arm64') : targets[target].architecture
+  const [misfit] = misfitsOf(target, { base, suite })
+  if (misfit !== undefined) {
+    throw new PibakeError(
+      'CONFIG_INVALID',
+      `The profile \`${own.name}\` ${misfit}: it has no image for \`${target}\`.`,
+      {
+        hint: `Bake it for \`${defaultTarget}\`, or write a profile that suits the target.`,
+      },
+    )
+  }
   const hostname = last(({ file }) => file.hostname) ?? own.name
   return {
     name: own.name,
     summary: own.summary,
     hostname,
     base: base === 'debian' ? { kind: 'debian' } : { kind: 'image', path: resolve(project.root, base) },
-    suite: last(({ file }) => file.suite) ?? 'trixie',
-    architecture: last(({ file }) => file.architecture) ?? 'arm64',
+    suite,
+    target,
+    architecture,
+    output: outputName(own.name, target),
     stages: order.map(({ stage }) => ({
       stage: fillSlots(chain, stage),
       settings: settingsOf(chain, stage, hostname),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Architecture } from '../host/architecture.ts'
+import type { TargetName } from './target.ts'
 
 const stageName = z
   .string()
@@ -324,7 +325,10 @@ export interface ResolvedProfile {
   hostname: string
   base: { kind: 'debian' } | { kind: 'image'; path: string }
   suite: Suite
+  target: TargetName
   architecture: Architecture
+  /** What its lock and its image are called, see `outputName`. */
+  output: string
   /** In bake order; every setting has a value. */
   stages: { stage: Stage; settings: StageSettings }[]
   extraPackages: string[]

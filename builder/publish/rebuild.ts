@@ -4,6 +4,7 @@ import { bakeProfile } from '../bake/run.ts'
 import type { Sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
+import type { TargetName } from '../profile/target.ts'
 
 /** What a rebuild takes from the cache: packages, which the lock pins; with `cached` what was made of them as well. */
 const taken = { always: ['blobs', 'integrity'], cached: ['layers', 'derived'] } as const
@@ -43,6 +44,7 @@ export interface RebuildOptions {
   project: Project
   /** Name or path of the profile. */
   profile: string
+  target: TargetName
   /** An empty folder on the cache's file system. */
   folder: string
   /** Take sealed layers as they are. */

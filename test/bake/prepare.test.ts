@@ -49,7 +49,7 @@ const makeLocked = async (t: ExecutionContext): Promise<Project> => {
   return project
 }
 
-const plan = (project: Project): Promise<BakePlan> => planBake(project, 'node', noImage)
+const plan = (project: Project): Promise<BakePlan> => planBake(project, { name: 'node', target: 'rpi-arm64' }, noImage)
 
 const put = async (project: Project, { sha256, sizeBytes }: LockedDeb): Promise<void> => {
   const path = openBlobs(project.cache).blobPath(sha256)

@@ -48,7 +48,7 @@ const noBase = (): never => {
 
 /** The plan of a profile in the checkout, and everything that its steps share; `scratch` must be its own. */
 const openPlan = async ({ project }: Checkout, name: string, scratch: string, signal: AbortSignal) => {
-  const plan = await planBake(project, name, noBase)
+  const plan = await planBake(project, { name, target: 'rpi-arm64' }, noBase)
   const kitchen = await openKitchen(plan, { project, twins: true, scratch, emit: () => undefined, signal })
   return { kitchen, steps: plan.steps }
 }
@@ -118,7 +118,7 @@ const bench = async (chosen: ReadonlySet<Part>, signal: AbortSignal): Promise<vo
   }
   if (chosen.has('community')) {
     say('\nWhole bake of community')
-    const plan = await planBake(checkout.project, 'community', noBase)
+    const plan = await planBake(checkout.project, { name: 'community', target: 'rpi-arm64' }, noBase)
     add('community', await benchWholeBake(checkout, { profile: 'community', steps: plan.steps.length }, say))
   }
   if (chosen.has('image')) {

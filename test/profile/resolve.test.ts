@@ -30,7 +30,9 @@ test('a smallest profile gets every default', async (t) => {
     hostname: 'a',
     base: { kind: 'debian' },
     suite: 'trixie',
+    target: 'rpi-arm64',
     architecture: 'arm64',
+    output: 'a',
     stages: [],
     extraPackages: [],
     image: { bootMiB: 256, marginMiB: 256 },
@@ -112,7 +114,9 @@ test('a profile adds to the one it extends', async (t) => {
       hostname: 'node',
       base: { kind: 'image', path: join(project.root, 'images/base.img') },
       suite: 'forky',
+      target: 'rpi-arm64',
       architecture: 'arm64',
+      output: 'child',
       stages: [
         ['first-boot', {}],
         ['ssh', {}],
@@ -207,4 +211,34 @@ test('stages and profiles are listed by name; the profiles folder is no stage', 
     (await listProfiles(project)).map(({ name }) => name),
     ['a', 'b'],
   )
+})
+
+const withUefi = {
+  ...four,
+  'stages/uefi/stage.yaml': stageYaml('uefi'),
+  'stages/cloud-init/stage.yaml': stageYaml('cloud-init', 'needs: [first-boot]'),
+  'stages/profiles/a.yaml': profileYaml('a', 'stages: [portal, uefi]'),
+}
+
+test('a target brings its stages, its architecture and a name of its own', async (t) => {
+  const project = await makeProject(t, withUefi)
+  const { stages, architecture, target, output, name } = await resolveProfile(project, 'a', 'vm-amd64')
+  t.deepEqual(
+    stages.map(({ stage }) => stage.name),
+    ['uefi', 'first-boot', 'cloud-init', 'portal'],
+  )
+  t.deepEqual([architecture, target, output, name], ['amd64', 'vm-amd64', 'a-vm-amd64', 'a'])
+})
+
+test('a profile that the target cannot have is refused, and says why', async (t) => {
+  const project = await makeProject(t, {
+    ...withUefi,
+    'stages/profiles/old.yaml': profileYaml('old', 'suite: bookworm'),
+    'stages/profiles/stacked.yaml': profileYaml('stacked', 'base: images/a.img'),
+  })
+  const because = (profile: string, message: RegExp) =>
+    t.throwsAsync(resolveProfile(project, profile, 'vm-arm64'), { code: 'CONFIG_INVALID', message })
+  await because('old', /is of bookworm, and the target needs trixie or forky/)
+  await because('stacked', /starts from an image, which is for a Raspberry Pi/)
+  await t.notThrowsAsync(resolveProfile(project, 'old'))
 })

@@ -4,13 +4,16 @@ import { listProfileNames } from '../../builder/profile/profile.ts'
 import { resolveProfile } from '../../builder/profile/resolve.ts'
 import { alternativesOf } from '../../builder/profile/schema.ts'
 import { listStages } from '../../builder/profile/stage.ts'
+import { targetNames } from '../../builder/profile/target.ts'
 import { checkout } from '../support/tools.ts'
 
 const project = projectAt(checkout)
 
-for (const name of await listProfileNames(project)) {
-  test(`the profile ${name} resolves, each stage after what it needs`, async (t) => {
-    const { stages } = await resolveProfile(project, name)
+const profiles = await listProfileNames(project)
+
+for (const [name, target] of profiles.flatMap((profile) => targetNames.map((target) => [profile, target] as const))) {
+  test(`the profile ${name} resolves for ${target}, each stage after what it needs`, async (t) => {
+    const { stages } = await resolveProfile(project, name, target)
     const names = stages.map(({ stage }) => stage.name)
     const early = stages.flatMap(({ stage }, index) =>
       stage.needs.filter((need) => !alternativesOf(need).some((name) => names.slice(0, index).includes(name))),

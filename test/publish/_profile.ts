@@ -33,7 +33,9 @@ export const profile: ResolvedProfile = {
   hostname: 'pub',
   base: { kind: 'debian' },
   suite: 'trixie',
+  target: 'rpi-arm64',
   architecture: 'arm64',
+  output: 'pub',
   stages: [stage('ssb', { npm: true }), stage('web', { needs: ['ssb'], artifacts: [logo] })].map((stage) => ({
     stage,
     settings: {},

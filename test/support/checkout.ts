@@ -10,6 +10,7 @@ import { lockPath, readLock, writeLock } from '../../builder/lock/file.ts'
 import { profileRequest } from '../../builder/lock/profile-request.ts'
 import { requestDigest } from '../../builder/lock/request.ts'
 import { resolveProfile } from '../../builder/profile/resolve.ts'
+import { defaultTarget, outputName, type TargetName } from '../../builder/profile/target.ts'
 import { checkout as original } from './tools.ts'
 
 /** What a run of `./pibake` left behind. */
@@ -50,10 +51,10 @@ export interface Checkout {
   runJson(args: readonly string[], options?: RunOptions): Promise<JsonRun>
   start(args: readonly string[], options?: RunOptions): Started
   /**
-   * Write a profile, and its lock as the part of pub's that it needs; all its packages must be in that. `base` has the
-   * dpkg status of the image that the profile starts from.
+   * Write a profile, and its lock as the part of pub's for the target that it needs; all its packages must be in that.
+   * `status` is the dpkg status of the image that the profile starts from.
    */
-  addProfile(name: string, lines: readonly string[], base?: { status: string }): Promise<void>
+  addProfile(name: string, lines: readonly string[], options?: { status?: string; target?: TargetName }): Promise<void>
   remove(): Promise<void>
 }
 
@@ -115,17 +116,17 @@ const linkBlobs = async (from: string, to: string): Promise<void> => {
   }
 }
 
-/** Fetch what the lock of pub names, once, unless it is there. */
-const ensureFetched = async (): Promise<void> => {
+/** Fetch what the lock of pub for a target names, once, unless it is there. */
+const ensureFetched = async (target: TargetName): Promise<void> => {
   const { cache, locks } = projectAt(original)
-  const lock = await readLock(lockPath(locks, 'pub'))
+  const lock = await readLock(lockPath(locks, outputName('pub', target)))
   const blobs = openBlobs(cache)
   const items = lock
     ? [...lock.steps.flatMap(({ debs }) => debs), ...lock.extras, ...Object.values(lock.npm).flat()]
     : []
   const present = await Promise.all(items.map(({ sha256, sizeBytes }) => blobs.hasBlob(sha256, sizeBytes)))
   if (lock && !present.includes(false)) return
-  await runCommand([join(original, 'pibake'), 'fetch', '--profile', 'pub'], { env: environment() })
+  await runCommand([join(original, 'pibake'), 'fetch', '--profile', 'pub', '--target', target], { env: environment() })
 }
 
 const isLeftOut = (path: string): boolean => /\/stages\/[^/]+\/npm\/node_modules(?:\/|$)/.test(path)
@@ -134,8 +135,8 @@ const isLeftOut = (path: string): boolean => /\/stages\/[^/]+\/npm\/node_modules
  * Make a checkout with the sources and locks of this one and its packages linked; what was baked and derived from them is
  * linked as well if `isWarm`. Call `remove` at the end.
  */
-export const makeCheckout = async ({ isWarm = false } = {}): Promise<Checkout> => {
-  await ensureFetched()
+export const makeCheckout = async ({ isWarm = false, target = defaultTarget } = {}): Promise<Checkout> => {
+  await ensureFetched(target)
   await mkdir(parent, { recursive: true })
   const project = projectAt(await mkdtemp(join(parent, 'checkout-')))
   const { root } = project
@@ -195,18 +196,16 @@ export const makeCheckout = async ({ isWarm = false } = {}): Promise<Checkout> =
     run: (args, options = {}) => finish(spawn(args, options), performance.now()),
     runJson: async (args, options = {}) =>
       readJson(await finish(spawn([...args, '--json'], options), performance.now())),
-    addProfile: async (name, lines, base) => {
+    addProfile: async (name, lines, { status, target = defaultTarget } = {}) => {
       const yaml = [`name: ${name}`, `summary: The profile ${name}`, ...lines, '']
       await writeFile(join(project.profiles, `${name}.yaml`), yaml.join('\n'))
-      const profile = await resolveProfile(project, name)
-      const pub = await readLock(lockPath(project.locks, 'pub'))
+      const profile = await resolveProfile(project, name, target)
+      const pub = await readLock(lockPath(project.locks, outputName('pub', target)))
       if (!pub) throw new Error('pub is not locked')
-      const request = profileRequest(profile, base)
-      const onBase = new Set(
-        [...parseStanzas(base?.status ?? '')].map(({ Package, Version }) => `${Package} ${Version}`),
-      )
+      const request = profileRequest(profile, status === undefined ? undefined : { status })
+      const onBase = new Set([...parseStanzas(status ?? '')].map(({ Package, Version }) => `${Package} ${Version}`))
       const named = request.steps.map((step) => step.name)
-      await writeLock(lockPath(project.locks, name), {
+      await writeLock(lockPath(project.locks, profile.output), {
         ...pub,
         profile: name,
         request: requestDigest(request),
