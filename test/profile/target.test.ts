@@ -1,6 +1,6 @@
 import test from 'ava'
 import { basePackagesOf, kernelPackageOf } from '../../builder/profile/base-packages.ts'
-import { defaultTarget, outputName, targetNames, targets } from '../../builder/profile/target.ts'
+import { defaultTarget, outputName, splitOutputName, targetNames, targets } from '../../builder/profile/target.ts'
 
 test('the Pi keeps the name of the profile, every other target adds its own', (t) => {
   t.deepEqual(
@@ -8,6 +8,12 @@ test('the Pi keeps the name of the profile, every other target adds its own', (t
     ['pub', 'pub-vm-amd64', 'pub-vm-arm64'],
   )
   t.is(defaultTarget, 'rpi-arm64')
+})
+
+test('the name of an image tells its profile and its target', (t) => {
+  for (const profile of ['pub', 'vm-amd64', 'my-vm-arm64-pub']) {
+    for (const target of targetNames) t.deepEqual(splitOutputName(outputName(profile, target)), { profile, target })
+  }
 })
 
 test('firmware for the Pi is on the Pi alone', (t) => {
