@@ -80,7 +80,10 @@ export const bakePlan = async (
   }
 
   await using mounted = new AsyncDisposableStack()
-  const base = profile.base.kind === 'image' ? mounted.use(await mountBase(kitchen, profile.base.path)) : undefined
+  const base =
+    profile.base.kind === 'image' && lock.base
+      ? mounted.use(await mountBase(kitchen, profile.base, lock.base))
+      : undefined
   const sealed = await verifyLayers(kitchen, steps.slice(0, -1))
   const scaffold = await scaffoldLayer(kitchen)
   const layers = base ? [base.path] : []

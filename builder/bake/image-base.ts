@@ -1,8 +1,11 @@
 import { join } from 'node:path'
 import { installedPackages } from '../deb/installed.ts'
 import { type Mount, mountImage } from '../host/mount.ts'
+import { openBase } from '../image/base.ts'
 import { type BaseImage, extractBoot, inspectBase } from '../image/open.ts'
+import type { LockedBase } from '../lock/schema.ts'
 import type { KeyedStep } from '../plan/plan.ts'
+import type { ImageBase } from '../profile/base.ts'
 import type { Kitchen } from './kitchen.ts'
 import { bakeLayer } from './layer.ts'
 
@@ -15,8 +18,10 @@ export interface MountedBase extends AsyncDisposable {
   installed: Map<string, string>
 }
 
-/** Mount the root of a base image. Throws `IMAGE_INVALID` for what is not an intact Pi image. */
-export const mountBase = async ({ tools, scratch }: Kitchen, path: string): Promise<MountedBase> => {
+/** Mount the root of a locked base. Throws `IMAGE_INVALID` for what is not an intact Pi image, and as `openBase`. */
+export const mountBase = async (kitchen: Kitchen, base: ImageBase, locked: LockedBase): Promise<MountedBase> => {
+  const { project, tools, scratch, emit, signal } = kitchen
+  const { path } = await openBase(base, locked, { cache: project.cache, tools: async () => tools, emit, signal })
   const image = await inspectBase(path)
   const mount: Mount = await mountImage(tools, image.path, image.root, join(scratch, 'base-image'))
   return {

@@ -2,19 +2,21 @@ import { access } from 'node:fs/promises'
 import { openBlobs } from '../cache/blobs.ts'
 import { readLayer } from '../cache/layers.ts'
 import { missingError } from '../cache/verify.ts'
-import { hashFile, type Sha256 } from '../core/digest.ts'
+import type { Sha256 } from '../core/digest.ts'
 import type { Project } from '../core/project.ts'
 import { type Architecture, hostArchitecture } from '../host/architecture.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
+import { staleBase } from '../image/base.ts'
 import { qcow2Path } from '../image/qcow2.ts'
 import type { BasePackages } from '../image/status.ts'
 import { allDebs } from '../lock/debs.ts'
 import { lockPath, readLock, readToolsLock, toolsLockPath } from '../lock/file.ts'
 import { profileRequest } from '../lock/profile-request.ts'
 import { staleLock, staleReasons } from '../lock/request.ts'
-import type { Lock, LockedDeb } from '../lock/schema.ts'
+import type { Lock, LockedBase, LockedDeb } from '../lock/schema.ts'
 import { needsTwinTree } from '../lock/trees.ts'
 import { keySteps, type PlannedStep, planSteps } from '../plan/plan.ts'
+import type { ImageBase } from '../profile/base.ts'
 import { resolveProfile } from '../profile/resolve.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
 import { type TargetName, targets } from '../profile/target.ts'
@@ -41,20 +43,23 @@ export interface BakePlan {
 
 /**
  * Plan a bake from the profile, its lock and the cache. Throws `LOCK_STALE` when the lock does not fit the profile;
- * `readBase` reads what a base image says of packages.
+ * `readBase` reads what a base image says of packages, `base` names what takes the place of the profile's own.
  */
 export const planBake = async (
   project: Project,
-  { name, target }: { name: string; target: TargetName },
-  readBase: (image: string, architecture: Architecture) => Promise<BasePackages>,
+  { name, target, base: given }: { name: string; target: TargetName; base?: string | undefined },
+  readBase: (base: ImageBase, locked: LockedBase, architecture: Architecture) => Promise<BasePackages>,
 ): Promise<BakePlan> => {
-  const profile = await resolveProfile(project, name, target)
+  const profile = await resolveProfile(project, name, { target, base: given })
   const lock = await readLock(lockPath(project.locks, profile.output))
   const { base } = profile
-  const packages = base.kind === 'image' ? await readBase(base.path, profile.architecture) : undefined
+  const staleImage = base.kind === 'image' ? await staleBase(base, lock?.base) : []
+  if (staleImage.length > 0) throw staleLock(profile.output, staleImage)
+  const packages =
+    base.kind === 'image' && lock?.base ? await readBase(base, lock.base, profile.architecture) : undefined
   const stale = staleReasons(lock, profileRequest(profile, packages))
   if (!lock || stale.length > 0) throw staleLock(profile.output, stale)
-  const baseDigest = base.kind === 'image' ? await hashFile(base.path) : undefined
+  const baseDigest = base.kind === 'image' ? lock.base?.image.sha256 : undefined
   const keyed = keySteps(await bakeSteps(profile, lock, baseDigest))
   const image = (await isWhole(project, profile)) ? await currentImage(project, profile.output) : undefined
   const sealed = new Set<Sha256>()
@@ -98,6 +103,9 @@ const findMissing = async (project: Project, profile: ResolvedProfile, lock: Loc
   )
   const wanted = [
     ...trees.flatMap((tree) => tree?.debs ?? []).map(debItem),
+    ...(lock.base && profile.base.kind === 'image' && profile.base.from !== 'file'
+      ? [{ label: lock.base.name, ...lock.base.archive }]
+      : []),
     ...allDebs(lock).map(debItem),
     ...Object.values(lock.npm)
       .flat()

@@ -1,10 +1,9 @@
 import type { Sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
-import type { Architecture } from '../host/architecture.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
-import { type BasePackages, readBasePackages } from '../image/status.ts'
+import { basePackages } from '../image/base.ts'
 import type { Lock } from '../lock/schema.ts'
 import { openTree } from '../lock/trees.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
@@ -23,6 +22,8 @@ export interface BakeOptions {
   /** Name or path of the profile. */
   profile: string
   target: TargetName
+  /** What it starts from in place of its own base. */
+  base?: string | undefined
   /** Use native twins where there are any; without them everything of the target runs under qemu. */
   twins: boolean
   emit: Emit
@@ -45,12 +46,12 @@ export interface BakeResult {
  */
 export const bakeProfile = async (options: BakeOptions): Promise<BakeResult> => {
   const { project, twins, emit, signal } = options
-  const readBase = async (base: string, architecture: Architecture): Promise<BasePackages> =>
-    readBasePackages(await openTree({ project, suite: toolsSuite, emit, signal }), base, { architecture, signal })
+  const tools = () => openTree({ project, suite: toolsSuite, emit, signal })
+  const opening = { cache: project.cache, tools, emit, signal }
   const { profile, lock, steps, image, missing } = await planBake(
     project,
-    { name: options.profile, target: options.target },
-    readBase,
+    { name: options.profile, target: options.target, base: options.base },
+    (base, locked, architecture) => basePackages(base, locked, { ...opening, architecture }),
   )
   if (image) return { profile, lock, image: image.path, sha256: image.sha256, ran: 0 }
   assertComplete(missing)

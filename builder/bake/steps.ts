@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { hashFile, hashJson, type Sha256 } from '../core/digest.ts'
 import { stagePackageFormat } from '../deb/package.ts'
 import { allDebs, stepDebs } from '../lock/debs.ts'
@@ -58,7 +58,7 @@ export const bakeSteps = async (
     id: 'base',
     title:
       profile.base.kind === 'image'
-        ? `Base: ${basename(profile.base.path)}`
+        ? `Base: ${profile.base.name}`
         : `Base: Debian ${profile.suite} for ${profile.architecture}`,
     inputs: [from, { name: 'packages', digest: packagesDigest(stepDebs(lock, 'base')) }, when, how],
   }

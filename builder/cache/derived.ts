@@ -92,6 +92,11 @@ export const derive = async (
   }
 }
 
+/** Forget a derived file, if it is there. */
+export const dropDerived = async (cacheFolder: string, key: Sha256): Promise<void> => {
+  await rm(join(derivedFolder(cacheFolder), key), { recursive: true, force: true })
+}
+
 const sealFile = async (path: string, label: string, signal?: AbortSignal): Promise<DerivedRecord> => {
   await using file = await open(path, 'r+')
   await file.chmod(0o644)

@@ -3,7 +3,7 @@ import type { Sha256 } from '../core/digest.ts'
 import { formatBytes } from '../core/size.ts'
 import { compressions } from '../publish/compress.ts'
 import { findPublished, type Published, publishImage } from '../publish/publish.ts'
-import { chosenProfile, fetchOptions, openTools, profileOption, requireRoot } from './chosen.ts'
+import { baseOption, chosenProfile, fetchOptions, openTools, profileOption, requireRoot } from './chosen.ts'
 import { defineCommand, type Result } from './command.ts'
 import type { Context } from './context.ts'
 import { planFromCache } from './planned.ts'
@@ -35,6 +35,7 @@ const report = (
 export const bake = defineCommand({
   options: {
     ...profileOption,
+    ...baseOption,
     ...fetchOptions,
     twins: {
       type: 'boolean',
@@ -55,19 +56,23 @@ export const bake = defineCommand({
     ['sudo $0 --profile pub --compress xz', 'Write images/pub.img.xz besides, to hand out'],
     ['sudo $0 --profile ./mine.yaml', 'Bake a profile of your own'],
     ['sudo $0 --profile pub --target vm-amd64', 'The same node for a rented machine: images/pub-vm-amd64.img, .qcow2'],
+    [
+      'sudo $0 --profile mirror --base raspios-lite-arm64',
+      'Upon Raspberry Pi OS: images/mirror-on-raspios-lite-arm64.img',
+    ],
   ],
-  async run({ profile: named, target, mirror, frozen, twins, compress }, context) {
+  async run({ profile: named, target, base, mirror, frozen, twins, compress }, context) {
     const { project, emit, signal, options } = context
     const name = chosenProfile(named)
     if (context.isOffline) {
       const { bakeProfile } = await import('../bake/run.ts')
-      const baked = await bakeProfile({ project, profile: name, target, twins, emit, signal })
+      const baked = await bakeProfile({ project, profile: name, target, base, twins, emit, signal })
       const { profile, lock } = baked
       const image = { path: baked.image, sha256: baked.sha256 }
       const request = { project, profile, lock, image, compress, openTools: () => openTools(context), emit, signal }
       return report(context, baked, await publishImage(request))
     }
-    const plan = await planFromCache(context, { name, target })
+    const plan = await planFromCache(context, { name, target, base })
     if (plan?.image) {
       const { profile, lock, image } = plan
       const published = await findPublished({ project, profile, lock, image, compress })
@@ -81,6 +86,7 @@ export const bake = defineCommand({
         project,
         profile: name,
         target,
+        base,
         frozen,
         emit,
         signal,

@@ -8,6 +8,7 @@ import { PibakeError } from '../core/error.ts'
 import { runStep } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { formatBytes } from '../core/size.ts'
+import { packagesKey, unpackedKey } from '../image/base.ts'
 import { readLock, readToolsLock } from '../lock/file.ts'
 import { listProfileNames } from '../profile/profile.ts'
 import { targetNames } from '../profile/target.ts'
@@ -24,6 +25,7 @@ const lockedItems = async (project: Project): Promise<Map<Sha256, string>> => {
     const path = join(project.locks, name)
     const lock = name.startsWith('tools-') ? undefined : await readLock(path)
     const tools = name.startsWith('tools-') ? await readToolsLock(path) : undefined
+    if (lock?.base) labels.set(lock.base.archive.sha256, lock.base.name)
     const debs = [...(tools?.debs ?? []), ...(lock?.steps.flatMap((step) => step.debs) ?? []), ...(lock?.extras ?? [])]
     for (const { name, version, sha256 } of debs) labels.set(sha256, `${name} ${version}`)
     for (const { name, version, sha256 } of Object.values(lock?.npm ?? {}).flat()) {
@@ -32,6 +34,20 @@ const lockedItems = async (project: Project): Promise<Map<Sha256, string>> => {
     for (const { name, sha256 } of Object.values(lock?.artifacts ?? {}).flat()) labels.set(sha256, name)
   }
   return labels
+}
+
+/** Keys of what was unpacked from the bases that any lock names: it takes minutes to do again. */
+const unpackedBases = async (project: Project): Promise<Set<Sha256>> => {
+  const keys = new Set<Sha256>()
+  for (const name of await readdir(project.locks).catch(() => [])) {
+    if (!name.endsWith('.lock.json') || name.startsWith('tools-')) continue
+    const lock = await readLock(join(project.locks, name))
+    if (!lock?.base) continue
+    const { archive, image } = lock.base
+    keys.add(unpackedKey(archive.sha256))
+    for (const architecture of ['arm64', 'armhf'] as const) keys.add(packagesKey(image.sha256, architecture))
+  }
+  return keys
 }
 
 const notPlannable = new Set(['LOCK_STALE', 'LOCK_INVALID', 'MISSING_OFFLINE', 'CONFIG_INVALID', 'IMAGE_INVALID'])
@@ -86,7 +102,7 @@ const prune = async (blobs: Blobs, context: Context, dryRun: boolean): Promise<R
   const { project } = context
   const wanted = await wantedLayers(context)
   const unwanted = (await listLayers(project.cache)).filter((key) => !wanted.has(key))
-  const keep = { blobs: new Set((await lockedItems(project)).keys()), derived: new Set<Sha256>() }
+  const keep = { blobs: new Set((await lockedItems(project)).keys()), derived: await unpackedBases(project) }
   const freed: Amount = await pruneCache(blobs, keep, { dryRun })
   if (!dryRun) for (const key of unwanted) await dropLayer(project.cache, key)
   const verb = dryRun ? 'Would free' : 'Freed'

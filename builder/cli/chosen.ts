@@ -20,6 +20,14 @@ export const profileOption = {
   ...targetOption,
 } as const
 
+/** The option that sets what a profile starts from. */
+export const baseOption = {
+  base: {
+    type: 'string',
+    describe: 'Start from this in place of the base of the profile: an image by name (`pibake bases`), path or address',
+  },
+} as const
+
 /** Options of all commands that may fetch. */
 export const fetchOptions = {
   mirror: { type: 'string', describe: 'Debian mirror, instead of the one that apt of this machine uses' },

@@ -88,6 +88,14 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./verify.ts')).verify,
   },
   {
+    name: 'bases',
+    usage: 'bases',
+    summary: 'List the images of Raspberry Pi OS that a bake can start from, as published',
+    network: 'host',
+    log: false,
+    load: async () => (await import('./bases.ts')).bases,
+  },
+  {
     name: 'stages',
     usage: 'stages [stage]',
     summary: 'List the stages, or describe one',

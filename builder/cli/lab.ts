@@ -37,7 +37,7 @@ const labImages = async (
 ): Promise<string[]> => {
   if (images.length > 0 && profile === undefined) return images.map(chosenImage)
   if (images.length === 0 && profile !== undefined) {
-    const path = imagePath(project, (await resolveProfile(project, profile, target)).output)
+    const path = imagePath(project, (await resolveProfile(project, profile, { target })).output)
     await access(path).catch((cause: unknown) => {
       throw new PibakeError('UNKNOWN_NAME', `There is no image of the profile \`${profile}\` yet.`, {
         hint: `Bake it first: \`sudo pibake --profile ${profile} --target ${target}\``,

@@ -2,7 +2,7 @@ import type { BakePlan } from '../bake/prepare.ts'
 import { formatBytes, formatDuration } from '../core/size.ts'
 import type { Paint } from '../report/style.ts'
 import { renderTable } from '../report/table.ts'
-import { chosenProfile, profileOption } from './chosen.ts'
+import { baseOption, chosenProfile, profileOption } from './chosen.ts'
 import { defineCommand } from './command.ts'
 import { planOf } from './planned.ts'
 
@@ -37,14 +37,14 @@ export const renderPlan = ({ steps, missing }: Pick<BakePlan, 'steps' | 'missing
 }
 
 export const plan = defineCommand({
-  options: profileOption,
+  options: { ...profileOption, ...baseOption },
   positionals: {},
   examples: [
     ['$0 plan --profile pub', 'Each step: cached or to run, why, and how long it took last time'],
     ['$0 plan --profile pub --json', 'The same with keys and every missing item'],
   ],
-  async run({ profile, target }, context) {
-    const planned = await planOf(context, { name: chosenProfile(profile), target })
+  async run({ profile, target, base }, context) {
+    const planned = await planOf(context, { name: chosenProfile(profile), target, base })
     return { data: toData(planned), lines: (paint) => renderPlan(planned, paint) }
   },
 })

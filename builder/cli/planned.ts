@@ -2,19 +2,22 @@ import { type BakePlan, planBake } from '../bake/prepare.ts'
 import { PibakeError } from '../core/error.ts'
 import { hostArchitecture } from '../host/architecture.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
-import { readBasePackages } from '../image/status.ts'
+import { basePackages } from '../image/base.ts'
 import { readToolsLock, toolsLockPath } from '../lock/file.ts'
 import { openTools } from './chosen.ts'
 import type { Context } from './context.ts'
 
-/** A profile, by name or by the path of its file, and what it is to be baked for. */
+/** A profile, by name or by the path of its file, what it is to be baked for, and what it starts from if not its own base. */
 type Wanted = Parameters<typeof planBake>[1]
 
 /** What a bake of the profile would do. Throws as `planBake` does. */
-export const planOf = (context: Context, wanted: Wanted): Promise<BakePlan> =>
-  planBake(context.project, wanted, async (image, architecture) =>
-    readBasePackages(await openTools(context), image, { architecture, signal: context.signal }),
+export const planOf = (context: Context, wanted: Wanted): Promise<BakePlan> => {
+  const { project, emit, signal } = context
+  const opening = { cache: project.cache, tools: () => openTools(context), emit, signal }
+  return planBake(project, wanted, (image, locked, architecture) =>
+    basePackages(image, locked, { ...opening, architecture }),
   )
+}
 
 const curedByFetch = new Set(['LOCK_STALE', 'MISSING_OFFLINE'])
 

@@ -19,7 +19,7 @@ const describe = (profile: ResolvedProfile, paint: Paint): string[] => {
     Object.entries(entry.settings).map(([key, value]) => `${entry.stage.name}.${key} = ${formatSetting(value)}`),
   )
   const facts = [
-    ['base', base.kind === 'debian' ? `Debian ${suite}` : base.path],
+    ['base', base.kind === 'debian' ? `Debian ${suite}` : base.name],
     ['architecture', architecture],
     ['host name', hostname],
   ]

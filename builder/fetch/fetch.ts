@@ -5,7 +5,6 @@ import { hostArchitecture } from '../host/architecture.ts'
 import type { Tools } from '../host/sandbox.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { toolPackages, toolsSuite, twinPackages } from '../host/tools-packages.ts'
-import { readBasePackages } from '../image/status.ts'
 import {
   formatLock,
   lockPath,
@@ -22,6 +21,7 @@ import { needsTwinTree, treePath } from '../lock/trees.ts'
 import { resolveProfile } from '../profile/resolve.ts'
 import type { TargetName } from '../profile/target.ts'
 import { fetchArtifacts } from './artifact.ts'
+import { fetchBase } from './base.ts'
 import { openDebianSource } from './debian-source.ts'
 import { findMirrors } from './mirror.ts'
 import { fetchNpmTrees } from './npm-trees.ts'
@@ -35,6 +35,8 @@ export interface FetchOptions {
   profile?: string
   /** What the profile is to be baked for; the Pi when not given. */
   target?: TargetName
+  /** What the profile starts from in place of its own base. */
+  base?: string | undefined
   mirror?: string
   /** Fail instead of locking anything anew. */
   frozen?: boolean
@@ -69,22 +71,27 @@ export const fetchAll = async (options: FetchOptions): Promise<{ lock: Lock | un
     signal,
   }
   const profile =
-    options.profile === undefined ? undefined : await resolveProfile(project, options.profile, options.target)
+    options.profile === undefined
+      ? undefined
+      : await resolveProfile(project, options.profile, { target: options.target, base: options.base })
   const tools = await fetchTree(options, context, toolsSuite, toolPackages)
   if (!profile) return { lock: undefined, tools }
   if (needsTwinTree(profile)) await fetchTree(options, context, profile.suite, twinPackages, tools)
   await using scratch = await makeScratch(project.work)
   const path = lockPath(project.locks, profile.output)
   const old = await readLock(path)
-  const { architecture } = profile
+  const { frozen, refresh } = context
   const base =
     profile.base.kind === 'image'
-      ? await readBasePackages(tools, profile.base.path, { architecture, signal })
+      ? await fetchBase(profile.base, {
+          ...{ profile, locked: old?.base, blobs, tools, scratch: scratch.path, emit, signal },
+          ...{ frozen: frozen ?? false, refresh: refresh ?? false },
+        })
       : undefined
   const { lock: debian } = await fetchDebian({
     ...context,
     profile: profile.output,
-    request: profileRequest(profile, base),
+    request: profileRequest(profile, base?.packages),
     lock: old,
     tools: async () => tools,
     scratch: scratch.path,
@@ -94,6 +101,7 @@ export const fetchAll = async (options: FetchOptions): Promise<{ lock: Lock | un
     version: 1,
     profile: profile.name,
     ...debian,
+    ...(base ? { base: base.locked } : {}),
     npm: await fetchNpmTrees(stages, old?.npm ?? {}, { architecture: profile.architecture, blobs, emit, signal }),
     artifacts: await fetchArtifacts(
       stages.filter(({ artifacts }) => artifacts.length > 0),

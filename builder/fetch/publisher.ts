@@ -12,5 +12,8 @@ export const raspberryPi = {
   },
 } as const
 
+/** Environment variable with the address of another catalogue of the same format. */
+export const catalogueVariable = 'PIBAKE_CATALOGUE'
+
 /** Environment variable with a file, or a folder of files, of public keys that may sign images in place of the publisher's. */
 export const keysVariable = 'PIBAKE_BASE_KEYS'

@@ -57,3 +57,7 @@ export const readBasePackages = async (
   const sources = await readBaseSources(tools, image, { architectures, ...(signal ? { signal } : {}) })
   return { status, sources, foreignArchitectures }
 }
+
+/** A text file of a base image's root, ending in a line feed; empty but for that when there is none. */
+export const readBaseFile = async (tools: Tools, image: string, path: string, signal?: AbortSignal): Promise<string> =>
+  `${await readText(tools, image, { path, signal })}\n`

@@ -83,6 +83,7 @@ export const formatLock = (lock: Lock): string =>
     request: lock.request,
     time: lock.time,
     indexes: lock.indexes,
+    ...(lock.base ? { base: lock.base } : {}),
     steps: lock.steps.map(({ name, debs }) => ({ name, debs: sortedDebs(debs) })),
     extras: sortedDebs(lock.extras),
     npm: sortedRecord(lock.npm, (a, b) => (a.path < b.path ? -1 : 1)),

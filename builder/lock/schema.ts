@@ -47,6 +47,21 @@ const lockedIndex = z.strictObject({
   sha256: sha256.describe('of its InRelease file'),
 })
 
+const lockedFile = z.strictObject({ sha256, sizeBytes })
+
+const lockedBase = z.strictObject({
+  name: z.string().min(1).describe('as the profile names it'),
+  url: z.url().optional().describe('where its archive is; none for a file of the machine'),
+  release: z.iso.date().optional(),
+  signedBy: z
+    .string()
+    .regex(/^[0-9A-F]{40,64}$/)
+    .optional()
+    .describe('fingerprint of the key whose signature of the archive was verified'),
+  archive: lockedFile.describe('the file as it is fetched'),
+  image: lockedFile.describe('the image in it; the same as the archive when that is not compressed'),
+})
+
 const debianPart = {
   suite: z.string().min(1),
   architecture: z.string().min(1),
@@ -60,6 +75,7 @@ export const lockSchema = z.strictObject({
   version: z.literal(1),
   profile: z.string().min(1),
   ...debianPart,
+  base: lockedBase.optional().describe('the image that the bake starts from'),
   steps: z.array(z.strictObject({ name: z.string().min(1), debs: z.array(lockedDeb) })),
   extras: z.array(lockedDeb).describe('packages that only the mirror on the image carries'),
   npm: z.record(z.string(), z.array(lockedNpm)),
@@ -77,6 +93,7 @@ export const toolsLockSchema = z.strictObject({
 export type LockedDeb = z.infer<typeof lockedDeb>
 export type LockedNpm = z.infer<typeof lockedNpm>
 export type LockedArtifact = z.infer<typeof lockedArtifact>
+export type LockedBase = z.infer<typeof lockedBase>
 export type LockedIndex = z.infer<typeof lockedIndex>
 export type Lock = z.infer<typeof lockSchema>
 export type ToolsLock = z.infer<typeof toolsLockSchema>

@@ -1,6 +1,6 @@
-import { resolve } from 'node:path'
 import { PibakeError } from '../core/error.ts'
 import type { Project } from '../core/project.ts'
+import { basePattern, baseSlug, readBase } from './base.ts'
 import { type Issue, suggestion, throwIssues } from './issue.ts'
 import { type LoadedProfile, loadProfileChain } from './profile.ts'
 import { alternativesOf, type ResolvedProfile, type SettingValue, type Stage, type Suite } from './schema.ts'
@@ -135,17 +135,28 @@ const settingsOf = (chain: readonly LoadedProfile[], stage: Stage, hostname: str
   ...Object.assign({}, ...chain.map(({ file }) => file.settings[stage.name] ?? {})),
 })
 
+/** What `--base` names, relative to the working folder; undefined when it is not given. */
+const givenBase = (project: Project, base: string | undefined) => {
+  if (base === undefined) return undefined
+  if (basePattern.test(base)) return readBase(base, { folder: process.cwd(), checkout: project.root })
+  throw new PibakeError('USAGE', `\`${base}\` is nothing that a bake can start from.`, {
+    hint: 'Name `debian`, an image as `pibake bases` lists them, an address, or a file ending in `.img`, `.img.xz`, `.img.gz`, `.img.zst` or `.zip`.',
+  })
+}
+
 /**
  * Look a profile up, by name or by the path of a YAML file, with everything it names. Stages come in bake order: needs
  * first (pulled in when not listed), otherwise as listed, an extended profile's before its own. An image base is
- * relative to the checkout. Throws `UNKNOWN_NAME` for a profile that does not exist, and one `CONFIG_INVALID` with every
- * mistake in the profile and its stages, or why it cannot be baked for `target`.
+ * relative to the checkout. `base` takes the place of the profile's own, and then the profile is called
+ * `<profile>-on-<base>`, for it has an image and a lock of its own. Throws `UNKNOWN_NAME` for a profile that does not
+ * exist, and one `CONFIG_INVALID` with every mistake in the profile and its stages, or why it cannot be baked for `target`.
  */
 export const resolveProfile = async (
   project: Project,
   profile: string,
-  target: TargetName = defaultTarget,
+  { target = defaultTarget, base: named }: { target?: TargetName | undefined; base?: string | undefined } = {},
 ): Promise<ResolvedProfile> => {
+  const given = givenBase(project, named)
   const chain = await loadProfileChain(project, profile)
   const nearestProfile = chain.at(-1)
   if (nearestProfile === undefined) throw new Error('an empty chain of profiles')
@@ -179,15 +190,16 @@ export const resolveProfile = async (
     )
   }
   const hostname = last(({ file }) => file.hostname) ?? own.name
+  const name = given && (given.kind === 'image' || base !== 'debian') ? `${own.name}-on-${baseSlug(given)}` : own.name
   return {
-    name: own.name,
+    name,
     summary: own.summary,
     hostname,
-    base: base === 'debian' ? { kind: 'debian' } : { kind: 'image', path: resolve(project.root, base) },
+    base: given ?? readBase(base, { folder: project.root, checkout: project.root }),
     suite,
     target,
     architecture,
-    output: outputName(own.name, target),
+    output: outputName(name, target),
     stages: order.map(({ stage }) => ({
       stage: fillSlots(chain, stage),
       settings: settingsOf(chain, stage, hostname),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Architecture } from '../host/architecture.ts'
+import { type Base, basePattern } from './base.ts'
 import type { TargetName } from './target.ts'
 
 const stageName = z
@@ -251,9 +252,14 @@ export const profileFileSchema = z
     extends: z.string().min(1).optional().describe('Another profile, by name or by path, that this one adds to.'),
     base: z
       .string()
-      .regex(/^debian$|.\.img$/, 'expected `debian` or the path of a file ending in `.img`')
+      .regex(
+        basePattern,
+        'expected `debian`, a name such as `raspios-lite-arm64`, an address, or a file ending in `.img`, `.img.xz`, `.img.gz`, `.img.zst` or `.zip`',
+      )
       .optional()
-      .describe('What the bake starts from: `debian` (the default) or an image file, relative to the checkout.'),
+      .describe(
+        'What the bake starts from: `debian` (the default), an image by its name in the catalogue or its address, or an image file, relative to the checkout.',
+      ),
     suite: z
       .enum(['trixie', 'forky', 'bookworm'])
       .optional()
@@ -323,7 +329,7 @@ export interface ResolvedProfile {
   name: string
   summary: string
   hostname: string
-  base: { kind: 'debian' } | { kind: 'image'; path: string }
+  base: Base
   suite: Suite
   target: TargetName
   architecture: Architecture

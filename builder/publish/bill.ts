@@ -1,6 +1,5 @@
 import { basename } from 'node:path'
 import { openBlobs } from '../cache/blobs.ts'
-import { hashFile } from '../core/digest.ts'
 import type { Project } from '../core/project.ts'
 import type { Tools } from '../host/sandbox.ts'
 import { makeScratch } from '../host/scratch.ts'
@@ -30,7 +29,7 @@ export const readBill = async (options: {
   const npm = await readNpmLicences(Object.values(lock.npm).flat(), source)
   const { base } = profile
   const baseImage =
-    base.kind === 'image' ? { name: basename(base.path), sha256: await hashFile(base.path, { signal }) } : undefined
+    base.kind === 'image' && lock.base ? { name: basename(base.name), sha256: lock.base.image.sha256 } : undefined
   const components = listComponents({ profile, lock, ...(baseImage ? { baseImage } : {}) }, { copyrights, npm })
   return { profile, lock, components, pibake }
 }

@@ -51,8 +51,12 @@ ifRoot('an image that pibake baked is the base of another one, and stays as it i
   const base = join(images, 'lower.img')
   const before = await stat(base)
 
+  const file = { sha256: await hashFile(base), sizeBytes: before.size }
   await checkout.addProfile('upper', ['base: images/lower.img', 'stages: [apt-mirror, ssh]'], {
-    status: await readBaseStatus(tools, base),
+    base: {
+      status: await readBaseStatus(tools, base),
+      locked: { name: 'images/lower.img', archive: file, image: file },
+    },
   })
   const upper = await checkout.runJson(['--profile', 'upper', '--offline'])
   t.is(upper.exitCode, 0, upper.stderr.slice(-3000))

@@ -32,6 +32,14 @@ export const serve = async (
   return { address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests }
 }
 
+/** Serve these files by their paths, as they are when they are asked for; all else is not found. */
+export const serveFiles = (t: ExecutionContext, files: ReadonlyMap<string, Buffer>): Promise<TestServer> =>
+  serve(t, (request, response) => {
+    const content = files.get(request.url ?? '')
+    if (content) sendRange(request, response, content)
+    else response.writeHead(404).end()
+  })
+
 /** Answer with `content`, or with the part of it that a Range header asks for. */
 export const sendRange = (request: IncomingMessage, response: ServerResponse, content: Buffer): void => {
   const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)

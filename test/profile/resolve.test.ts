@@ -22,6 +22,15 @@ const four = {
   'overlays/pub/etc/pub': 'x',
 }
 
+test('another base makes another image: it has a name of its own, and the host name stays', async (t) => {
+  const project = await makeProject(t, { 'stages/profiles/hut.yaml': profileYaml('hut') })
+  const resolved = await resolveProfile(project, 'hut', { base: 'raspios-lite-arm64' })
+  t.deepEqual([resolved.name, resolved.hostname, resolved.base.kind], ['hut-on-raspios-lite-arm64', 'hut', 'image'])
+  t.is((await resolveProfile(project, 'hut', { base: 'debian' })).name, 'hut')
+  const error = await t.throwsAsync(resolveProfile(project, 'hut', { base: 'Pi OS' }), { code: 'USAGE' })
+  t.is(error?.message, '`Pi OS` is nothing that a bake can start from.')
+})
+
 test('a smallest profile gets every default', async (t) => {
   const project = await makeProject(t, { 'stages/profiles/a.yaml': profileYaml('a') })
   t.deepEqual(await resolveProfile(project, 'a'), {
@@ -112,7 +121,7 @@ test('a profile adds to the one it extends', async (t) => {
       name: 'child',
       summary: 'The profile child',
       hostname: 'node',
-      base: { kind: 'image', path: join(project.root, 'images/base.img') },
+      base: { kind: 'image', from: 'file', name: 'images/base.img', path: join(project.root, 'images/base.img') },
       suite: 'forky',
       target: 'rpi-arm64',
       architecture: 'arm64',
@@ -222,7 +231,7 @@ const withUefi = {
 
 test('a target brings its stages, its architecture and a name of its own', async (t) => {
   const project = await makeProject(t, withUefi)
-  const { stages, architecture, target, output, name } = await resolveProfile(project, 'a', 'vm-amd64')
+  const { stages, architecture, target, output, name } = await resolveProfile(project, 'a', { target: 'vm-amd64' })
   t.deepEqual(
     stages.map(({ stage }) => stage.name),
     ['uefi', 'first-boot', 'cloud-init', 'portal'],
@@ -237,7 +246,7 @@ test('a profile that the target cannot have is refused, and says why', async (t)
     'stages/profiles/stacked.yaml': profileYaml('stacked', 'base: images/a.img'),
   })
   const because = (profile: string, message: RegExp) =>
-    t.throwsAsync(resolveProfile(project, profile, 'vm-arm64'), { code: 'CONFIG_INVALID', message })
+    t.throwsAsync(resolveProfile(project, profile, { target: 'vm-arm64' }), { code: 'CONFIG_INVALID', message })
   await because('old', /is of bookworm, and the target needs trixie or forky/)
   await because('stacked', /starts from an image, which is for a Raspberry Pi/)
   await t.notThrowsAsync(resolveProfile(project, 'old'))

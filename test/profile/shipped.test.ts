@@ -13,7 +13,7 @@ const profiles = await listProfileNames(project)
 
 for (const [name, target] of profiles.flatMap((profile) => targetNames.map((target) => [profile, target] as const))) {
   test(`the profile ${name} resolves for ${target}, each stage after what it needs`, async (t) => {
-    const { stages } = await resolveProfile(project, name, target)
+    const { stages } = await resolveProfile(project, name, { target })
     const names = stages.map(({ stage }) => stage.name)
     const early = stages.flatMap(({ stage }, index) =>
       stage.needs.filter((need) => !alternativesOf(need).some((name) => names.slice(0, index).includes(name))),

@@ -9,6 +9,7 @@ import { runCommand, type Subprocess, spawnCommand } from '../../builder/host/co
 import { lockPath, readLock, writeLock } from '../../builder/lock/file.ts'
 import { profileRequest } from '../../builder/lock/profile-request.ts'
 import { requestDigest } from '../../builder/lock/request.ts'
+import type { LockedBase } from '../../builder/lock/schema.ts'
 import { resolveProfile } from '../../builder/profile/resolve.ts'
 import { defaultTarget, outputName, type TargetName } from '../../builder/profile/target.ts'
 import { checkout as original } from './tools.ts'
@@ -52,9 +53,13 @@ export interface Checkout {
   start(args: readonly string[], options?: RunOptions): Started
   /**
    * Write a profile, and its lock as the part of pub's for the target that it needs; all its packages must be in that.
-   * `status` is the dpkg status of the image that the profile starts from.
+   * `base` has the dpkg status of the image that the profile starts from, and what the lock says of it.
    */
-  addProfile(name: string, lines: readonly string[], options?: { status?: string; target?: TargetName }): Promise<void>
+  addProfile(
+    name: string,
+    lines: readonly string[],
+    options?: { base?: { status: string; locked: LockedBase }; target?: TargetName },
+  ): Promise<void>
   remove(): Promise<void>
 }
 
@@ -196,19 +201,22 @@ export const makeCheckout = async ({ isWarm = false, target = defaultTarget } = 
     run: (args, options = {}) => finish(spawn(args, options), performance.now()),
     runJson: async (args, options = {}) =>
       readJson(await finish(spawn([...args, '--json'], options), performance.now())),
-    addProfile: async (name, lines, { status, target = defaultTarget } = {}) => {
+    addProfile: async (name, lines, { base, target = defaultTarget } = {}) => {
       const yaml = [`name: ${name}`, `summary: The profile ${name}`, ...lines, '']
       await writeFile(join(project.profiles, `${name}.yaml`), yaml.join('\n'))
-      const profile = await resolveProfile(project, name, target)
+      const profile = await resolveProfile(project, name, { target })
       const pub = await readLock(lockPath(project.locks, outputName('pub', target)))
       if (!pub) throw new Error('pub is not locked')
-      const request = profileRequest(profile, status === undefined ? undefined : { status })
-      const onBase = new Set([...parseStanzas(status ?? '')].map(({ Package, Version }) => `${Package} ${Version}`))
+      const request = profileRequest(profile, base)
+      const onBase = new Set(
+        [...parseStanzas(base?.status ?? '')].map(({ Package, Version }) => `${Package} ${Version}`),
+      )
       const named = request.steps.map((step) => step.name)
       await writeLock(lockPath(project.locks, profile.output), {
         ...pub,
         profile: name,
         request: requestDigest(request),
+        ...(base ? { base: base.locked } : {}),
         steps: pub.steps
           .filter((step) => named.includes(step.name))
           .map((step) => ({ ...step, debs: step.debs.filter((deb) => !onBase.has(`${deb.name} ${deb.version}`)) })),

@@ -1,0 +1,313 @@
+import { copyFile, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import test, { type ExecutionContext } from 'ava'
+import { createMessage, generateKey, sign } from 'openpgp'
+import { openBlobs } from '../../builder/cache/blobs.ts'
+import { hashBytes, hashFile } from '../../builder/core/digest.ts'
+import type { PibakeError } from '../../builder/core/error.ts'
+import type { PibakeEvent } from '../../builder/core/event.ts'
+import { fetchBase } from '../../builder/fetch/base.ts'
+import { runTool } from '../../builder/host/sandbox.ts'
+import { openBase } from '../../builder/image/base.ts'
+import type { LockedBase } from '../../builder/lock/schema.ts'
+import { type ImageBase, readBase } from '../../builder/profile/base.ts'
+import { scratch } from '../support/scratch.ts'
+import { debianFiles, makeSmallImage, smallPartitions, smallRootOffset } from '../support/small-image.ts'
+import { tools } from '../support/tools.ts'
+import { sendRange, serve } from './server.ts'
+
+const name = 'raspios-lite-arm64'
+const [publisher, stranger] = await Promise.all(
+  ['Publisher', 'Stranger'].map((user) =>
+    generateKey({ type: 'ecc', userIDs: [{ name: user }], format: 'object', date: new Date('2026-01-01') }),
+  ),
+)
+
+const signWith = async (data: Buffer, key = publisher): Promise<Buffer> => {
+  if (!key) throw new Error('no key')
+  const message = await createMessage({ binary: data })
+  return Buffer.from(
+    (await sign({ message, signingKeys: key.privateKey, detached: true, format: 'binary' })) as Uint8Array,
+  )
+}
+
+const packed = async (image: string): Promise<Buffer> => {
+  await runTool(tools, ['xz', '--keep', '-0', image], { writable: [join(image, '..')] })
+  return readFile(`${image}.xz`)
+}
+
+const place = '/raspios_lite_arm64/images/raspios_lite_arm64-2026-01-02/2026-01-01-raspios-trixie-arm64-lite.img.xz'
+
+/** A publisher: a catalogue of one image, the archive, and its signature, any of which may be changed before it is asked for. */
+const publish = async (t: ExecutionContext, options: Parameters<typeof makeSmallImage>[1] = {}) => {
+  const folder = await scratch(t)
+  const image = await makeSmallImage(folder, options)
+  const archive = await packed(image)
+  const entry: Record<string, unknown> = {
+    name: 'Look-alike of Raspberry Pi OS Lite (64-bit)',
+    release_date: '2026-01-02',
+    extract_size: (await stat(image)).size,
+    extract_sha256: await hashFile(image),
+    image_download_size: archive.length,
+    image_download_sha256: hashBytes(archive),
+  }
+  const files: Record<string, Buffer | undefined> = { [place]: archive, [`${place}.sig`]: await signWith(archive) }
+  const server = await serve(t, (request, response) => {
+    const content = files[request.url ?? '']
+    if (content) sendRange(request, response, content)
+    else response.writeHead(404).end()
+  })
+  const address = `${server.address}${place}`
+  const list = () => Buffer.from(JSON.stringify({ os_list: [{ ...entry, url: address }] }))
+  const keys = join(folder, 'keys.asc')
+  await writeFile(keys, publisher?.publicKey.armor() ?? '')
+  const cache = join(folder, 'cache')
+  const events: PibakeEvent[] = []
+  const blobs = openBlobs(cache)
+  const signal = new AbortController().signal
+  const emit = (event: PibakeEvent): void => void events.push(event)
+  const fetchIt = async (
+    what: ImageBase,
+    change: { locked?: LockedBase; frozen?: boolean; refresh?: boolean } = {},
+  ) => {
+    files['/os.json'] = list()
+    process.env.PIBAKE_CATALOGUE = `${server.address}/os.json`
+    process.env.PIBAKE_BASE_KEYS = keys
+    return fetchBase(what, {
+      profile: { name: 'hut', suite: 'trixie', architecture: 'arm64' },
+      ...{ locked: undefined, frozen: false, refresh: false, blobs, tools, scratch: join(folder, 'work') },
+      ...{ emit, signal, ...change },
+    })
+  }
+  const openIt = (what: ImageBase, locked: LockedBase) =>
+    openBase(what, locked, { cache, tools: async () => tools, emit, signal })
+  return {
+    folder,
+    image,
+    archive,
+    entry,
+    files,
+    address,
+    requests: server.requests,
+    cache,
+    blobs,
+    events,
+    fetchIt,
+    openIt,
+  }
+}
+
+const named = (text: string, folder = '/'): ImageBase => {
+  const base = readBase(text, { folder, checkout: folder })
+  if (base.kind === 'debian') throw new Error('no image')
+  return base
+}
+
+const filesBelow = async (folder: string): Promise<string[]> => {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  return entries.filter((entry) => entry.isFile()).map((entry) => entry.name)
+}
+
+test.serial(
+  'by name: catalogue, download, signature, checks; locked, and never fetched or unpacked twice',
+  async (t) => {
+    const { fetchIt, openIt, archive, image, entry, address, requests, events, cache } = await publish(t)
+    const { locked, packages } = await fetchIt(named(name))
+    const [archiveSha256, imageSha256] = [hashBytes(archive), await hashFile(image)]
+    t.deepEqual(locked, {
+      name,
+      url: address,
+      release: '2026-01-02',
+      signedBy: publisher?.publicKey.getFingerprint().toUpperCase() ?? '',
+      archive: { sha256: archiveSha256, sizeBytes: archive.length },
+      image: { sha256: imageSha256, sizeBytes: Number(entry.extract_size) },
+    })
+    t.true(packages.status.includes('Package: dpkg\n'))
+    t.deepEqual(requests, ['/os.json', place, `${place}.sig`])
+    const titles = events.flatMap((event) => (event.type === 'step-start' ? [event.title.split(' ')[0]] : []))
+    t.deepEqual(titles, ['Download', 'Verify', 'Unpack', 'Check'])
+
+    t.deepEqual((await fetchIt(named(name), { locked, frozen: true })).locked, locked)
+    t.is(requests.length, 3)
+    const opened = await openIt(named(name), locked)
+    t.is(opened.sha256, imageSha256)
+    t.true(opened.path.startsWith(cache))
+    t.true((await stat(opened.path)).blocks * 512 < Number(entry.extract_size) / 4, 'it is sparse')
+    t.is(events.filter((event) => event.type === 'step-start' && event.title.startsWith('Unpack')).length, 1)
+
+    await rm(join(cache, 'blobs'), { recursive: true })
+    await t.throwsAsync(openIt(named(name), locked), { code: 'MISSING_OFFLINE', message: /raspios-lite-arm64/ })
+    await fetchIt(named(name), { locked })
+    t.deepEqual(requests.slice(3), [place])
+  },
+)
+
+test.serial('by address and by path, compressed or not; a file is used where it is', async (t) => {
+  const { fetchIt, openIt, archive, image, address, files, folder, cache, requests, events } = await publish(t)
+  files[`${place}.sha256`] = Buffer.from(`${hashBytes(archive)}  x.img.xz\n`)
+  const { locked } = await fetchIt(named(address))
+  t.deepEqual([locked.name, locked.url, locked.archive.sha256], [address, address, hashBytes(archive)])
+  t.true(requests.includes(`${place}.sha256`))
+
+  files[`${place}.sig`] = undefined
+  await rm(cache, { recursive: true })
+  t.is((await fetchIt(named(address))).locked.signedBy, undefined)
+  t.true(events.some((event) => event.type === 'notice' && event.message.includes('without a signature')))
+  files[`${place}.sha256`] = Buffer.from(`${'0'.repeat(64)}  x.img.xz\n`)
+  await rm(cache, { recursive: true })
+  await t.throwsAsync(fetchIt(named(address)), { code: 'DOWNLOAD_CORRUPT' })
+
+  await writeFile(join(folder, 'own.img.gz'), gzipSync(await readFile(image)))
+  const own = await fetchIt(named('own.img.gz', folder))
+  t.deepEqual([own.locked.name, own.locked.url], ['own.img.gz', undefined])
+  t.is(String(own.locked.image.sha256), String(await hashFile(image)))
+  const plain = await fetchIt(named('pi.img', folder))
+  t.deepEqual(plain.locked.archive, plain.locked.image)
+  t.is((await openIt(named('pi.img', folder), plain.locked)).path, image)
+  t.deepEqual(await filesBelow(join(cache, 'blobs')), [])
+
+  {
+    await using file = await open(image, 'r+')
+    await file.write('changed', 400)
+  }
+  await t.throwsAsync(openIt(named('pi.img', folder), plain.locked), { code: 'LOCK_STALE' })
+  await t.throwsAsync(fetchIt(named('pi.img', folder), { locked: plain.locked, frozen: true }), { code: 'LOCK_STALE' })
+})
+
+type Published = Awaited<ReturnType<typeof publish>>
+const refusals: [title: string, code: string, message: RegExp, change: (published: Published) => unknown][] = [
+  [
+    'a signature by another key',
+    'SIGNATURE_INVALID',
+    /by the key [0-9A-F]{16}, which is not trusted/,
+    async ({ files, archive }) => {
+      files[`${place}.sig`] = await signWith(archive, stranger)
+    },
+  ],
+  [
+    'a signature of another archive',
+    'SIGNATURE_INVALID',
+    /another content/,
+    async ({ files }) => {
+      files[`${place}.sig`] = await signWith(Buffer.from('another'))
+    },
+  ],
+  [
+    'another sha256 than that of the catalogue',
+    'DOWNLOAD_CORRUPT',
+    /has the sha256 [0-9a-f]{64} instead of 0{64}/,
+    ({ entry }) => {
+      entry.image_download_sha256 = '0'.repeat(64)
+    },
+  ],
+  [
+    'another size than that of the catalogue',
+    'DOWNLOAD_CORRUPT',
+    /announces \d+ bytes instead of/,
+    ({ files, archive }) => {
+      files[place] = archive.subarray(0, -1000)
+    },
+  ],
+  [
+    'a truncated archive',
+    'IMAGE_INVALID',
+    /`raspios-lite-arm64` is damaged or cut off/,
+    async ({ files, archive, entry }) => {
+      const cut = archive.subarray(0, -1000)
+      files[place] = cut
+      files[`${place}.sig`] = await signWith(cut)
+      for (const key of ['image_download_size', 'image_download_sha256']) delete entry[key]
+    },
+  ],
+  [
+    'another image than that of the catalogue',
+    'DOWNLOAD_CORRUPT',
+    /does not unpack to the image/,
+    ({ entry }) => {
+      entry.extract_sha256 = '0'.repeat(64)
+    },
+  ],
+]
+
+for (const [title, code, message, change] of refusals) {
+  test.serial(`refused, and nothing of it is kept: ${title}`, async (t) => {
+    const published = await publish(t)
+    await change(published)
+    const error = (await t.throwsAsync(published.fetchIt(named(name)), { code, message })) as PibakeError
+    t.not(error.hint, '')
+    const { cache, archive } = published
+    t.false((await filesBelow(join(cache, 'blobs'))).includes(hashBytes(archive)))
+    t.deepEqual(await filesBelow(join(cache, 'derived')), [])
+    t.deepEqual(await filesBelow(join(cache, 'work')), [])
+  })
+}
+
+const [first, second] = smallPartitions
+if (!first || !second) throw new Error('no partitions')
+const images: [title: string, message: RegExp, options: Parameters<typeof makeSmallImage>[1]][] = [
+  ['of one partition', /it has one partition, not a boot and a root/, { partitions: [first] }],
+  [
+    'of three partitions',
+    /it has 3 partitions/,
+    {
+      partitions: [
+        first,
+        { ...second, sectors: 2048 },
+        { ...second, number: 3, startSector: second.startSector + 2048, sectors: 2048 },
+      ],
+    },
+  ],
+  [
+    'of overlapping partitions',
+    /has overlapping partitions 1 and 2/,
+    { partitions: [{ ...first, sectors: first.sectors + 8 }, second] },
+  ],
+  [
+    'for another processor',
+    /is an image for armhf; `hut` is baked for arm64/,
+    { files: debianFiles({ architecture: 'armhf' }) },
+  ],
+  [
+    'of another release',
+    /is bookworm, but `hut` is baked for trixie/,
+    { files: debianFiles({ codename: 'bookworm' }) },
+  ],
+  ['without Debian', /holds no Debian/, { files: { 'etc/hostname': 'x\n' } }],
+]
+
+for (const [title, message, options] of images) {
+  test.serial(`refused: an image ${title}`, async (t) => {
+    const { fetchIt } = await publish(t, options)
+    const error = await t.throwsAsync(fetchIt(named(name)), { code: 'IMAGE_INVALID', message })
+    t.true(error?.message.includes(`\`${name}\``), error?.message)
+  })
+}
+
+test.serial('refused: file systems with errors, by the name that was given', async (t) => {
+  const { fetchIt, image, folder } = await publish(t)
+  const broken = async (change: (path: string) => Promise<unknown>): Promise<ImageBase> => {
+    const path = join(folder, 'broken.img')
+    await copyFile(image, path)
+    await change(path)
+    return named('broken.img', folder)
+  }
+  const fat = await broken(async (path) => {
+    await using file = await open(path, 'r+')
+    await file.write(Buffer.from([1, 2, 3, 4]), 0, 4, (8 << 20) + 32 * 512 + 400)
+  })
+  await t.throwsAsync(fetchIt(fat), {
+    code: 'IMAGE_INVALID',
+    message: /`broken.img` has errors in its boot file system/,
+  })
+  const ext4 = await broken((path) =>
+    runTool(tools, ['debugfs', '-w', '-R', 'set_inode_field / links_count 77', `${path}?offset=${smallRootOffset}`], {
+      writable: [path],
+    }),
+  )
+  await t.throwsAsync(fetchIt(ext4), {
+    code: 'IMAGE_INVALID',
+    message: /`broken.img` has errors in its root file system/,
+  })
+  await t.throwsAsync(fetchIt(named('absent.img', folder)), { code: 'IMAGE_INVALID', message: /ENOENT/ })
+})
