@@ -42,7 +42,7 @@ const bakeStep = async (kitchen: Kitchen, step: PlannedStep, progress: Progress)
   const packages = { before: installed, added: versionsOf(debs) }
   const entry = profile.stages.find(({ stage }) => stage.name === step.id)
   if (entry) return bakeStage(kitchen, { step, entry, lower, packages, debs, described })
-  return bakeFinalise(kitchen, { step, lower, packages })
+  return bakeFinalise(kitchen, { step, lower, packages, base: base?.image })
 }
 
 const startOf = ({ id, title, expectedMs }: PlannedStep) => ({
@@ -106,7 +106,14 @@ export const bakePlan = async (
       const planned = steps.find(({ id }) => id === entry.stage.name)?.inputs ?? []
       stagePackages.push(await stagePackage(kitchen, entry, planned))
     }
-    const written = { stepId: image.id, finaliseKey: finalise.key, layers, stagePackages, destination: path }
+    const written = {
+      stepId: image.id,
+      finaliseKey: finalise.key,
+      base: base?.image,
+      layers,
+      stagePackages,
+      destination: path,
+    }
     const assembled = await writeImage(kitchen, written)
     if (targets[profile.target].firmware === 'uefi') await writeQcow2(path, { tools: kitchen.tools, signal })
     return assembled

@@ -1,10 +1,11 @@
 #!/bin/bash
 # Turns a root with everything installed into one that any number of cards may start from: no identity, no traces of
-# the bake, and a boot partition that finds its root. Runs beside the target. usage: finalise.sh BOOT_PARTUUID ROOT_PARTUUID HOSTNAME
+# the bake, and a boot partition that finds its root. Runs beside the target. usage: finalise.sh HOSTNAME [BOOT_PARTUUID ROOT_PARTUUID]
+# Without these the partitions keep their names.
 set -euo pipefail
-boot=$1
-root=$2
-hostname=$3
+hostname=$1
+boot=${2-}
+root=${3-}
 cd /target
 
 # Identity is made on the card at first boot.
@@ -15,19 +16,22 @@ rm -f etc/ssl/private/ssl-cert-snakeoil.key etc/ssl/certs/ssl-cert-snakeoil.pem
 rm -f var/lib/dbus/machine-id var/lib/systemd/random-seed var/lib/systemd/credential.secret
 echo uninitialized >etc/machine-id
 echo "$hostname" >etc/hostname
+if grep -qs '^127\.0\.1\.1[[:space:]]' etc/hosts; then sed -i "s/^\(127\.0\.1\.1[[:space:]]\+\).*/\1$hostname/" etc/hosts; fi
 [ -e etc/hosts ] || printf '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n' >etc/hosts
 
 # Partitions are named by their ids in the partition table: the same on a card, a stick or a disk.
-cat >etc/fstab <<END
+if [ -n "$root" ]; then
+  cat >etc/fstab <<END
 PARTUUID=$root  /               ext4  defaults,noatime  0  1
 PARTUUID=$boot  /boot/firmware  vfat  defaults,noatime,umask=0077  0  2
 END
-if [ -f etc/default/raspi-firmware ]; then
-  sed -i "s/^#\?ROOTPART=.*/ROOTPART=PARTUUID=$root/" etc/default/raspi-firmware
+  if [ -f etc/default/raspi-firmware ]; then
+    sed -i "s/^#\?ROOTPART=.*/ROOTPART=PARTUUID=$root/" etc/default/raspi-firmware
+  fi
+  for options in boot/firmware/cmdline.txt boot/firmware/loader/entries/*.conf; do
+    [ ! -f "$options" ] || sed -i "s/\broot=[^ ]*/root=PARTUUID=$root/" "$options"
+  done
 fi
-for options in boot/firmware/cmdline.txt boot/firmware/loader/entries/*.conf; do
-  [ ! -f "$options" ] || sed -i "s/\broot=[^ ]*/root=PARTUUID=$root/" "$options"
-done
 
 # What the bake left behind: logs, lists, caches, backups that only say when it ran.
 find var/log -type f -delete

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { hashJson, type Sha256 } from '../core/digest.ts'
 import type { Architecture } from '../host/architecture.ts'
-import type { GptIdentity } from '../image/assemble.ts'
 import { gptTypes } from '../image/encode-gpt.ts'
+import type { GptIdentity } from '../image/layout.ts'
+import type { BaseImage } from '../image/open.ts'
 import { partuuidOf } from '../image/table.ts'
 import type { KeyedStep } from '../plan/plan.ts'
 import { type TargetName, targets } from '../profile/target.ts'
@@ -58,12 +59,15 @@ const partuuidsOf = ({ diskId, gpt }: ImageIdentity): { boot: string; root: stri
 /** Bake the last layer: no identity, no traces of the bake, a boot partition that finds its root (see `finalise.sh`). */
 export const bakeFinalise = (
   kitchen: Kitchen,
-  options: { step: KeyedStep; lower: readonly string[]; packages: TargetPackages },
+  options: { step: KeyedStep; lower: readonly string[]; packages: TargetPackages; base: BaseImage | undefined },
 ): Promise<string> => {
   const { signal, profile } = kitchen
+  const { base, ...layer } = options
   const { boot, root: rootPartition } = partuuidsOf(identityOf(options.step.key, profile.target))
-  return bakeLayer(kitchen, { ...options, debs: [] }, (root, onLine) =>
-    runInRoot(root, ['bash', '/pibake/finalise.sh', boot, rootPartition, profile.hostname], {
+  // An image that is written upon a base keeps its ids, and with them all that names a partition.
+  const partitions = base ? [] : [boot, rootPartition]
+  return bakeLayer(kitchen, { ...layer, debs: [] }, (root, onLine) =>
+    runInRoot(root, ['bash', '/pibake/finalise.sh', profile.hostname, ...partitions], {
       signal,
       onLine,
       mounts: [{ source: script, target: '/pibake/finalise.sh' }],

@@ -7,7 +7,9 @@ import { writeNpmRegistry } from '../deb/npm-registry.ts'
 import type { RepositoryDeb } from '../deb/repository.ts'
 import { mountLayers } from '../host/mount.ts'
 import { type AssembledImage, assembleImage } from '../image/assemble.ts'
+import { baseLayout, newLayout } from '../image/layout.ts'
 import { assertClean, lintRoot } from '../image/lint.ts'
+import type { BaseImage } from '../image/open.ts'
 import { allDebs } from '../lock/debs.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
 import { identityOf } from './finalise.ts'
@@ -39,13 +41,17 @@ export const writeImage = async (
   options: {
     stepId: string
     finaliseKey: Sha256
+    /** The image that it is written upon, whose layout it keeps. */
+    base: BaseImage | undefined
     layers: readonly string[]
     stagePackages: readonly RepositoryDeb[]
     destination: string
   },
 ): Promise<AssembledImage> => {
   const { tools, profile, scratch, timeSeconds, emit, signal } = kitchen
-  const { stepId, finaliseKey, layers, stagePackages, destination } = options
+  const { stepId, finaliseKey, base, layers, stagePackages, destination } = options
+  const { hashSeed, ...identity } = identityOf(finaliseKey, profile.target)
+  const { bootMiB } = profile.image
   const hasMirror = profile.stages.some(({ stage }) => stage.name === mirrorStage)
   const mirror = hasMirror ? [await layMirror(kitchen, layers, stagePackages)] : []
   // overlayfs wants two lower folders at least; an empty one changes nothing.
@@ -59,8 +65,8 @@ export const writeImage = async (
       tools,
       root: view.path,
       destination,
-      ...identityOf(finaliseKey, profile.target),
-      bootMiB: profile.image.bootMiB,
+      layout: base ? baseLayout(base, { bootMiB }) : newLayout({ ...identity, bootMiB }),
+      hashSeed,
       marginMiB: profile.image.marginMiB,
       timeSeconds,
       approval,

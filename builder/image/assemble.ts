@@ -12,13 +12,13 @@ import { makeScratch } from '../host/scratch.ts'
 import { digestImage, renderBmap } from './bmap.ts'
 import { listBoot, writeBoot } from './boot.ts'
 import { encodeGpt, gptTypes } from './encode-gpt.ts'
+import type { DiskLayout } from './layout.ts'
 import { blockBytes, type FileSystemSize, fitFileSystem, measureTree } from './measure.ts'
 import { isOutOfRoom, writeRoot } from './root.ts'
 import { encodeTable, linuxType, sectorBytes } from './table.ts'
 
-/** Where partitions begin: 8 MiB as on Raspberry Pi OS since 2025-03, then on 4 MiB, the erase block of most cards. */
-const bootStartBytes = 8 << 20
-const alignmentBytes = 4 << 20
+/** Sizes of root file systems are multiples of this. */
+const stepBytes = 4 << 20
 /** What a GPT needs after the last partition, in whole MiB. */
 const gptTailBytes = 1 << 20
 
@@ -28,14 +28,9 @@ export interface AssembleOptions {
   root: string
   /** The image to write, such as `images/pub.img`; `.bmap` and `.sha256` land beside it. */
   destination: string
-  /** 8 hex digits: MBR disk id, and the FAT's volume id. */
-  diskId: string
-  /** A GUID partition table with these names in place of an MBR. */
-  gpt?: GptIdentity
-  rootUuid: string
+  layout: DiskLayout
   /** A UUID that seeds the hashes of ext4 folders. */
   hashSeed: string
-  bootMiB: number
   /** Free space of the root file system. */
   marginMiB: number
   /** The lock's time in seconds since 1970; nothing on the image is younger. */
@@ -48,14 +43,6 @@ export interface AssembleOptions {
   /** The step that progress is reported for. */
   stepId?: string
   signal?: AbortSignal
-}
-
-/** What a GUID partition table and its partitions are called; `rootType` is the GUID of the type of the root's. */
-export interface GptIdentity {
-  diskGuid: string
-  bootGuid: string
-  rootGuid: string
-  rootType: string
 }
 
 export interface AssembledImage {
@@ -121,7 +108,7 @@ const inSectors = ({ startBytes, sizeBytes }: Extent) => ({
 const writeTable = async (
   file: FileHandle,
   { boot, root }: { boot: Extent; root: Extent },
-  { diskId, gpt }: AssembleOptions,
+  { diskId, gpt }: DiskLayout,
 ): Promise<void> => {
   const endBytes = root.startBytes + root.sizeBytes
   if (gpt === undefined) {
@@ -151,28 +138,28 @@ const writePartitions = async (
   excluded: readonly string[],
   options: AssembleOptions,
 ) => {
-  const { tools, root, diskId, timeSeconds, signal } = options
+  const { tools, root, layout, timeSeconds, signal } = options
+  const { startBytes: bootStartBytes, sizeBytes: bootBytes, ...boot } = layout.boot
+  const { startBytes: rootStartBytes, ...rootIdentity } = layout.root
   const folder = join(root, 'boot/firmware')
   const tree = listBoot(folder)
-  const bootBytes = options.bootMiB * 2 ** 20
-  const rootStartBytes = Math.ceil((bootStartBytes + bootBytes) / alignmentBytes) * alignmentBytes
   const common = { tools, image: path, timeSeconds, ...(signal ? { signal } : {}) }
   await using file: FileHandle = await open(path, 'w')
   const extents = {
     boot: { startBytes: bootStartBytes, sizeBytes: bootBytes },
     root: { startBytes: rootStartBytes, sizeBytes: size.sizeBytes },
   }
-  await writeTable(file, extents, options)
+  await writeTable(file, extents, layout)
   // Both write their own part of the file, so they may do it at the same time; neither is left behind by a failure.
   const results = await Promise.allSettled([
-    writeBoot({ ...common, offsetBytes: bootStartBytes, sizeBytes: bootBytes, folder, tree, volumeId: diskId }),
+    writeBoot({ ...common, offsetBytes: bootStartBytes, sizeBytes: bootBytes, folder, tree, ...boot }),
     writeRoot({
       ...common,
       offsetBytes: rootStartBytes,
       size,
       root,
       excluded,
-      uuid: options.rootUuid,
+      ...rootIdentity,
       hashSeed: options.hashSeed,
     }),
   ])
@@ -197,7 +184,7 @@ const explain = (error: unknown, folder: string, signal: AbortSignal | undefined
 }
 
 /**
- * Write the image of a finished root: MBR (or GPT), FAT32 `bootfs` from `/boot/firmware`, ext4 `rootfs` from all else, and its
+ * Write the image of a finished root: MBR or GPT, FAT32 from `/boot/firmware`, ext4 from all else, laid out as `layout` says, and its
  * `.sha256` and `.bmap`. The same tree and options give the same bytes. Everything is written under temporary names in
  * the same folder and takes its name only when complete, approved and on disk: an older image stays until then.
  * Throws what `approval` rejects with, DISK_FULL, CONFIG_INVALID (boot partition too small), STAGE_FAILED (boot files
@@ -226,7 +213,7 @@ export const assembleImage = async (options: AssembleOptions): Promise<Assembled
         break
       } catch (error) {
         if (!isOutOfRoom(error) || attempt === 4) throw error
-        const bytes = Math.ceil((size.sizeBytes * 1.05) / alignmentBytes) * alignmentBytes
+        const bytes = Math.ceil((size.sizeBytes * 1.05) / stepBytes) * stepBytes
         options.emit({ type: 'debug', message: `root file system too small, trying ${formatBytes(bytes)}` })
         size = { sizeBytes: bytes, inodes: Math.ceil(size.inodes * 1.05) }
         await rm(temporary, { force: true })

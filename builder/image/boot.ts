@@ -53,13 +53,16 @@ export const writeBoot = async (options: {
   sizeBytes: number
   folder: string
   tree: BootTree
+  label: string
   /** 8 hex digits. */
   volumeId: string
+  /** Undefined when the partition is too small for FAT32. */
+  clusterSectors: number | undefined
   timeSeconds: number
   signal?: AbortSignal
 }): Promise<void> => {
   const { tools, image, offsetBytes, sizeBytes, folder, tree } = options
-  const cluster = clusterSectors(sizeBytes)
+  const cluster = options.clusterSectors
   const needBytes = tree.folders.reduce((sum, { files }) => sum + (files.length + 2) * 4096, tree.sizeBytes)
   if (cluster === undefined || needBytes > sizeBytes * 0.97) {
     throw new PibakeError(
@@ -77,7 +80,7 @@ export const writeBoot = async (options: {
     })
   const start = String(offsetBytes / sectorBytes)
   // `--invariant` sets an id of its own, so `-i` has to follow it.
-  const identity = ['--invariant', '-i', options.volumeId, '-n', 'bootfs']
+  const identity = ['--invariant', '-i', options.volumeId, '-n', options.label]
   const format = ['mkfs.vfat', '-F', '32', ...identity, '-s', String(cluster)]
   await run([...format, '-h', start, '--offset', start, image, String(sizeBytes / 1024)])
   const drive = ['-i', mtoolsDrive(image, offsetBytes)]

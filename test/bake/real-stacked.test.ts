@@ -71,7 +71,10 @@ ifRoot('an image that pibake baked is the base of another one, and stays as it i
   t.is(String(await hashFile(base)), String(lower.data.sha256))
 
   const info = await inspectBase(image)
-  t.not(info.diskId, (await inspectBase(base)).diskId)
+  const under = await inspectBase(base)
+  t.deepEqual([info.diskId, info.boot.fat.volumeId], [under.diskId, under.boot.fat.volumeId])
+  t.deepEqual([info.root.offsetBytes, info.root.ext4.uuid], [under.root.offsetBytes, under.root.ext4.uuid])
+  t.deepEqual(info.root.ext4.features, under.root.ext4.features)
   const checked = ['e2fsck', '-fn', `${image}?offset=${info.root.offsetBytes}`]
   await t.notThrowsAsync(runTool(tools, checked, { readOnly: [image] }))
   const status = await readBaseStatus(tools, image)

@@ -52,6 +52,8 @@ export const benchImage = async (options: {
         root: mounted.path,
         excluded: ['/lost+found'],
         uuid: ext4.uuid,
+        label: ext4.label,
+        features: ext4.features ?? [],
         hashSeed: ext4.uuid,
         timeSeconds: 0,
       }),

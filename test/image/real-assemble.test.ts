@@ -25,7 +25,9 @@ import type { PibakeEvent } from '../../builder/core/event.ts'
 import { runCommand } from '../../builder/host/command.ts'
 import { runTool } from '../../builder/host/sandbox.ts'
 import { type AssembleOptions, assembleImage } from '../../builder/image/assemble.ts'
+import { baseLayout, newLayout } from '../../builder/image/layout.ts'
 import { type BaseImage, extractBoot, inspectBase } from '../../builder/image/open.ts'
+import { encodeTable } from '../../builder/image/table.ts'
 import { walkTree } from '../../builder/image/walk.ts'
 import { compressImage, compressions } from '../../builder/publish/compress.ts'
 import { tools } from '../support/tools.ts'
@@ -85,10 +87,8 @@ const optionsFor = (root: string, name: string, change: Partial<AssembleOptions>
   tools,
   root,
   destination: join(folder, 'images', name),
-  diskId: '0badcafe',
-  rootUuid,
+  layout: newLayout({ diskId: '0badcafe', rootUuid, bootMiB: 40 }),
   hashSeed: '99999999-2222-4333-8444-555555555555',
-  bootMiB: 40,
   marginMiB: 16,
   timeSeconds,
   excludes: ['/var/cache/left-out'],
@@ -196,6 +196,66 @@ ifRoot('the image holds the tree, and every checker is content', async (t) => {
   t.deepEqual(contents(extracted), contents(join(root, 'boot/firmware')))
 })
 
+ifRoot('an image upon a base keeps its ids, labels, features and places', async (t) => {
+  const base = join(folder, 'base.img')
+  const [bootStart, rootStart] = [4 << 20, 60 << 20]
+  const table = encodeTable({
+    diskId: '00c0ffee',
+    partitions: [
+      { number: 1, type: 0x0c, startSector: bootStart / 512, sectors: (52 << 20) / 512 },
+      { number: 2, type: 0x83, startSector: rootStart / 512, sectors: (64 << 20) / 512 },
+    ],
+  })
+  await writeFile(base, table)
+  await truncate(base, rootStart + (64 << 20))
+  const fat = [
+    'mkfs.vfat',
+    '-F',
+    '32',
+    '-n',
+    'SYSTEM',
+    '-i',
+    'DEADBEEF',
+    '-s',
+    '1',
+    '--offset',
+    String(bootStart / 512),
+  ]
+  await runTool(tools, [...fat, base, String(52 << 10)], { writable: [base] })
+  const features = [
+    '-O',
+    '^huge_file,^64bit,^has_journal',
+    '-L',
+    'writable',
+    '-U',
+    '21111111-2222-4333-8444-555555555555',
+  ]
+  const ext4 = ['mke2fs', '-q', '-F', '-t', 'ext4', ...features, '-E', `offset=${rootStart}`, base, '64m']
+  await runTool(tools, ext4, { writable: [base] })
+
+  const before = await inspectBase(base)
+  t.false(before.root.ext4.features?.includes('has_journal'))
+  const options = optionsFor(root, 'upon.img', { layout: baseLayout(before, { bootMiB: 20 }) })
+  await assembleImage(options)
+  const after = await inspectBase(options.destination)
+  const kept = ({ diskId, boot, root: { ext4, ...place } }: BaseImage) => [
+    ...[
+      diskId,
+      boot.partuuid,
+      boot.offsetBytes,
+      boot.sizeBytes,
+      boot.fat.label,
+      boot.fat.volumeId,
+      boot.fat.clusterBytes,
+    ],
+    ...[place.partuuid, place.offsetBytes, ext4.label, ext4.uuid, ext4.features],
+  ]
+  t.deepEqual(kept(after), kept(before))
+  t.deepEqual(differences(await readRootBack(options.destination, 'upon'), root), [])
+  const larger = baseLayout(before, { bootMiB: 100 })
+  t.deepEqual([larger.boot.sizeBytes, larger.root.startBytes], [100 << 20, 104 << 20])
+})
+
 ifRoot('links, capabilities and features are as they should be', async (t) => {
   const image = join(folder, 'images', 'one.img')
   const { root: place } = await inspectBase(image)
@@ -301,7 +361,10 @@ ifRoot('a boot partition that is too small is named, and the older image stays',
   const options = optionsFor(root, 'kept.img')
   await mkdir(dirname(options.destination), { recursive: true })
   await writeFile(options.destination, 'older')
-  await t.throwsAsync(assembleImage({ ...options, bootMiB: 20 }), { code: 'CONFIG_INVALID', message: /is too small/ })
+  await t.throwsAsync(assembleImage({ ...options, layout: newLayout({ diskId: '0badcafe', rootUuid, bootMiB: 20 }) }), {
+    code: 'CONFIG_INVALID',
+    message: /is too small/,
+  })
   t.is(await readFile(options.destination, 'utf8'), 'older')
   t.deepEqual(
     readdirSync(dirname(options.destination)).filter((name) => name.startsWith('.')),
