@@ -116,7 +116,7 @@ const unpackZip = async (path: string, destination: string, options: UnpackOptio
   const sizeBytes = await writeInflated(packed, isDeflated, (chunks) =>
     writeSparse(destination, checked(chunks)),
   ).catch((error: unknown) => {
-    const isZlib = error instanceof Error && 'code' in error && /^Z_|ERR_/.test(String(error.code))
+    const isZlib = error instanceof Error && 'code' in error && /^Z_/.test(String(error.code))
     throw isZlib ? damaged(label, error.message, error) : error
   })
   if (sizeBytes !== expected.sizeBytes || checksum !== expected.crc32) {
@@ -131,8 +131,13 @@ const writeInflated = async (
 ): Promise<number> => {
   if (!isDeflated) return write(packed)
   const inflate = createInflateRaw()
-  const [sizeBytes] = await Promise.all([write(inflate), pipeline(packed, inflate)])
-  return sizeBytes
+  // Whatever ends it ends the writing as well, which says why.
+  const fed = pipeline(packed, inflate).catch(() => undefined)
+  try {
+    return await write(inflate)
+  } finally {
+    await fed
+  }
 }
 
 /**
