@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { readText } from './content.ts'
+import { readNpmLicence } from './npm-licence.ts'
 import type { Volume } from './volume.ts'
 
 /** An npm package in the tree of a stage. */
@@ -8,19 +9,13 @@ export interface NpmPackage {
   version: string
   /** The stage below whose folder in /opt/pibake it is. */
   stage: string
+  /** By SPDX's names where it has them. */
   licences: string[]
 }
 
 const manifestPath = /^\/opt\/pibake\/([^/]+)\/(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/@]+\/package\.json$/
 
-const licence = z.union([z.string(), z.object({ type: z.string() }).transform(({ type }) => type)])
-const manifest = z.object({
-  name: z.string(),
-  version: z.string(),
-  // `license` has an SPDX expression; old packages have an object, or a list under another name.
-  license: licence.optional().catch(undefined),
-  licenses: z.array(licence).optional().catch(undefined),
-})
+const manifest = z.looseObject({ name: z.string(), version: z.string() })
 
 /** The npm packages in the trees of an image's stages, each version of each once a stage, by name. */
 export const readNpm = (volume: Volume): NpmPackage[] => {
@@ -36,9 +31,8 @@ export const readNpm = (volume: Volume): NpmPackage[] => {
       continue
     }
     if (!parsed.success) continue
-    const { name, version, license, licenses = [] } = parsed.data
-    const licences = license === undefined ? licenses : [license]
-    packages.set(`${stage} ${name} ${version}`, { name, version, stage, licences })
+    const { name, version } = parsed.data
+    packages.set(`${stage} ${name} ${version}`, { name, version, stage, licences: readNpmLicence(parsed.data).names })
   }
   return [...packages.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item)
 }

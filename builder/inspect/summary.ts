@@ -3,9 +3,9 @@ import { sectorBytes } from '../image/table.ts'
 import { basePackagesOf, kernelPackageOf } from '../profile/base-packages.ts'
 import { targetNames } from '../profile/target.ts'
 import { readText } from './content.ts'
+import { readCopyright } from './copyright.ts'
 import { readDpkg } from './dpkg.ts'
 import type { ImageTree } from './image-tree.ts'
-import { licencesOf } from './licence.ts'
 import { type NpmPackage, readNpm } from './npm.ts'
 import { assignStages, baseName } from './origin.ts'
 import { readStages } from './stages.ts'
@@ -33,7 +33,7 @@ export interface PackageSummary extends Usage {
   summary: string
   /** The stage that brought it, or `base`. */
   stage: string
-  /** Short names as its copyright file has them; empty where it has none. */
+  /** By SPDX's names where it has them, else as its copyright file calls them; empty where it names none. */
   licences: string[]
 }
 
@@ -120,7 +120,7 @@ const summariseRoot = (
     summary,
     stage: originOf(name),
     ...(space.packages.get(name) ?? { sizeBytes: 0, files: 0 }),
-    licences: licencesOf(readText(volume, `/usr/share/doc/${name}/copyright`) ?? ''),
+    licences: readCopyright(readText(volume, `/usr/share/doc/${name}/copyright`) ?? '').names,
   }))
   const broughtBy = (stage: string): Pick<StageSummary, 'packages' | 'sizeBytes'> => {
     const brought = packages.filter((item) => item.stage === stage)

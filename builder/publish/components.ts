@@ -1,8 +1,9 @@
 import { asSha256, hashJson, type Sha256 } from '../core/digest.ts'
 import { packageNameOf, renderCopyright } from '../deb/stage-control.ts'
+import { readCopyright } from '../inspect/copyright.ts'
+import { type Licence, unknownLicence } from '../inspect/licence.ts'
 import type { Lock, LockedDeb, LockedNpm } from '../lock/schema.ts'
 import type { ResolvedProfile, Stage } from '../profile/schema.ts'
-import { type Licence, readCopyright } from './licence.ts'
 
 /** Something that an image is made of. */
 export interface Component {
@@ -40,8 +41,6 @@ const qualify = (qualifiers: Readonly<Record<string, string>>): string =>
     .map(([name, value]) => `${name}=${encode(value)}`)
     .join('&')
 
-const unknown = (what: string): Licence => ({ refs: [], comment: what })
-
 const ofDeb = (deb: LockedDeb, place: string, lock: Lock, { copyrights }: Licences): Component => {
   const text = copyrights.get(deb.sha256)
   const qualifiers = qualify({ arch: deb.architecture, distro: deb.suite ?? lock.suite })
@@ -51,7 +50,7 @@ const ofDeb = (deb: LockedDeb, place: string, lock: Lock, { copyrights }: Licenc
     version: deb.version,
     purl: `pkg:deb/debian/${encode(deb.name)}@${encode(deb.version)}?${qualifiers}`,
     sha256: deb.sha256,
-    licence: text === undefined ? unknown('the package has no copyright file') : readCopyright(text),
+    licence: text === undefined ? unknownLicence('the package has no copyright file') : readCopyright(text),
     places: [place],
   }
 }
@@ -71,7 +70,7 @@ const ofNpm = (item: LockedNpm, stage: string, { npm }: Licences): Component => 
     purl: `pkg:npm/${item.name.split('/').map(encode).join('/')}@${encode(item.version)}`,
     sha256: item.sha256,
     ...(sha512 === undefined ? {} : { sha512 }),
-    licence: npm.get(item.sha256) ?? unknown('its package.json was not read'),
+    licence: npm.get(item.sha256) ?? unknownLicence('its package.json was not read'),
     places: [stage],
     paths: [`${stage}/${item.path}`],
   }
@@ -86,21 +85,20 @@ const ofArtifact = (item: Lock['artifacts'][string][number], stage: Stage): Comp
     version: '',
     purl: `pkg:generic/${encode(item.name)}?${qualify({ checksum: `sha256:${item.sha256}`, ...source })}`,
     sha256: item.sha256,
-    licence: unknown('a file made by others, carried as it is'),
+    licence: unknownLicence('a file made by others, carried as it is'),
     places: [stage.name],
   }
 }
 
 const ofStage = (stage: Stage, architecture: string): Component => {
   const name = packageNameOf(stage.name)
-  const { refs, expression } = readCopyright(renderCopyright({ ...stage, npm: false, artifacts: [] }))
   return {
     kind: 'stage',
     name,
     version: stage.version,
     purl: `pkg:deb/pibake/${encode(name)}@${encode(stage.version)}?${qualify({ arch: architecture })}`,
     sha256: undefined,
-    licence: { refs, ...(expression === undefined ? {} : { expression }) },
+    licence: readCopyright(renderCopyright({ ...stage, npm: false, artifacts: [] })),
     places: [stage.name],
   }
 }
@@ -138,7 +136,7 @@ export const listComponents = (
             version: '',
             purl: `pkg:generic/${encode(baseImage.name)}?${qualify({ checksum: `sha256:${baseImage.sha256}` })}`,
             sha256: baseImage.sha256,
-            licence: unknown('an image with packages of its own, which are not listed here'),
+            licence: unknownLicence('an image with packages of its own, which are not listed here'),
             places: ['base'],
           },
         ]

@@ -5,8 +5,9 @@ import { derive } from '../cache/derived.ts'
 import { runParallel } from '../cache/parallel.ts'
 import { hashJson, type Sha256 } from '../core/digest.ts'
 import { collectContent } from '../deb/read-tar.ts'
+import type { Licence } from '../inspect/licence.ts'
+import { readNpmLicence } from '../inspect/npm-licence.ts'
 import type { LockedNpm } from '../lock/schema.ts'
-import { type Licence, readNpmLicence } from './licence.ts'
 
 const readAtOnce = 8
 
@@ -35,7 +36,7 @@ export const readNpmLicences = async (
 ): Promise<ReadonlyMap<Sha256, Licence>> => {
   const unique = [...new Map(packages.map((item) => [item.sha256, item])).values()]
   if (unique.length === 0) return new Map()
-  const key = hashJson(['npm licences 1', ...unique.map(({ sha256 }) => sha256).sort()])
+  const key = hashJson(['npm licences 2', ...unique.map(({ sha256 }) => sha256).sort()])
   const file = await derive(
     blobs.folder,
     { key, label: 'the licences of the locked npm packages', signal },

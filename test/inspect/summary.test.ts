@@ -90,7 +90,7 @@ test('what is in an image, and whose it is', (t) => {
   )
   t.deepEqual(npm, [
     { name: '@a/b', version: '1.0.0', stage: 'wiki', licences: ['MIT'] },
-    { name: 'c', version: '2.0.0', stage: 'wiki', licences: ['ISC', 'BSD'] },
+    { name: 'c', version: '2.0.0', stage: 'wiki', licences: ['BSD-3-Clause', 'ISC'] },
   ])
   t.deepEqual(services, [{ name: 'wiki.service', description: 'The wiki', stage: 'wiki' }])
 })

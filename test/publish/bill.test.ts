@@ -30,7 +30,7 @@ const licences = {
     [deb('a', '1:2.0+x~1').sha256, free],
     [deb('nginx').sha256, 'All rights reserved.'],
   ]),
-  npm: new Map([[scoped.sha256, { expression: 'MIT', refs: [] }]]),
+  npm: new Map([[scoped.sha256, { expression: 'MIT', names: ['MIT'], refs: [] }]]),
 }
 const bill: Bill = { profile, lock, components: listComponents({ profile, lock }, licences), pibake: '1.2.3' }
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { readCopyright, readNpmLicence } from '../../builder/publish/licence.ts'
+import { readCopyright } from '../../builder/inspect/copyright.ts'
 
 /** A copyright file in the machine-readable format with these `License` fields of `Files` paragraphs. */
 const copyright = (...licences: string[]): string =>
@@ -28,7 +28,10 @@ const expressions: readonly [licences: string[], expression: string][] = [
 
 for (const [licences, expression] of expressions) {
   test(`the licences ${licences.map((name) => `\`${name}\``).join(', ')} of a package`, (t) => {
-    t.deepEqual(readCopyright(copyright(...licences)), { expression, refs: [] })
+    const licence = readCopyright(copyright(...licences))
+    t.is(licence.expression, expression)
+    t.deepEqual(licence.refs, [])
+    t.deepEqual(licence.names, [...new Set(expression.split(/ AND | OR |[()]/))].filter(Boolean).sort())
   })
 }
 
@@ -38,6 +41,7 @@ test('a licence that SPDX has no name for is defined with its text, wherever the
   t.deepEqual(inside.refs, [{ id: inside.expression ?? '', name: 'beer', text: 'Buy me one.\n\nOr two.' }])
 
   const apart = readCopyright(`${copyright('beer or GPL-2+')}\n\nLicense: beer\n Buy me one.\n .\n Or two.\n`)
+  t.deepEqual(apart.names, ['GPL-2.0-or-later', 'beer'])
   t.is(apart.expression, `${inside.expression} OR GPL-2.0-or-later`)
   t.deepEqual(apart.refs, inside.refs)
 
@@ -48,34 +52,11 @@ test('a licence that SPDX has no name for is defined with its text, wherever the
 test('a file that is not machine-readable claims nothing, and says what it mentions', (t) => {
   const text = 'It may be copied, see /usr/share/common-licenses/GPL-2.\nParts: /usr/share/common-licenses/LGPL-2.1.\n'
   t.deepEqual(readCopyright(text), {
+    names: ['GPL-2', 'LGPL-2.1'],
     refs: [],
     comment: 'its copyright file is not machine-readable; it mentions GPL-2, LGPL-2.1',
   })
-  t.is(readCopyright('Format: x\nnot a field').expression, undefined)
-})
-
-const manifests: readonly [manifest: unknown, expression: string | undefined][] = [
-  [{ license: 'MIT' }, 'MIT'],
-  [{ license: 'mit' }, 'MIT'],
-  [{ license: '(MIT OR Apache-2.0)' }, '(MIT OR Apache-2.0)'],
-  [{ license: 'MIT AND (ISC OR 0BSD)' }, 'MIT AND (ISC OR 0BSD)'],
-  [{ license: { type: 'BSD-3-Clause', url: 'https://example.org' } }, 'BSD-3-Clause'],
-  [{ licenses: [{ type: 'MIT' }, { type: 'GPLv3' }] }, 'MIT OR GPL-3.0-only'],
-  [{ license: 'AGPL-3.0' }, 'AGPL-3.0-only'],
-  [{}, undefined],
-  [null, undefined],
-]
-
-for (const [manifest, expression] of manifests) {
-  test(`the licence of a package.json with ${JSON.stringify(manifest)}`, (t) => {
-    const licence = readNpmLicence(manifest)
-    t.is(licence.expression, expression)
-    t.is(licence.comment === undefined, expression !== undefined)
-  })
-}
-
-test('a sentence in a package.json is a licence of its own', (t) => {
-  const { expression, refs } = readNpmLicence({ license: 'SEE LICENSE IN LICENSE.md' })
-  t.regex(expression ?? '', /^LicenseRef-SEE-LICENSE-IN-LICENSE\.md-[0-9a-f]{8}$/)
-  t.is(refs[0]?.text, 'SEE LICENSE IN LICENSE.md')
+  for (const silent of ['Format: x\nnot a field', 'Copyright 1999 Somebody. Do what you like.\n', '']) {
+    t.deepEqual(readCopyright(silent), { names: [], refs: [], comment: 'its copyright file is not machine-readable' })
+  }
 })
