@@ -120,7 +120,7 @@ export const probeUserNamespace = async (signal?: AbortSignal): Promise<Probe> =
   const reason = await attempt([...inUserNamespace, 'true'], signal ? { signal } : {})
   if (reason === undefined) return ok(name, 'can be made')
   const fix =
-    'Allow them: `sysctl user.max_user_namespaces=10000`, and where AppArmor restricts them `sysctl kernel.apparmor_restrict_unprivileged_userns=0`.'
+    'Allow them: `sysctl user.max_user_namespaces=10000`, and where AppArmor restricts them `sysctl kernel.apparmor_restrict_unprivileged_userns=0`. In a plain chroot there can be none: use `systemd-nspawn`, or a virtual machine.'
   return { name, state: 'fail', found: reason, fix }
 }
 

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PibakeError } from '../core/error.ts'
 import { type Architecture, architectures, elfMagic, hostArchitecture } from './architecture.ts'
-import { probeBinfmt } from './capabilities.ts'
+import { probeBinfmt, probeUserNamespace } from './capabilities.ts'
 import { mountRegistrations } from './mount.ts'
 import type { Tools } from './sandbox.ts'
 
@@ -45,14 +45,18 @@ export const findEmulation = async (
       hint: 'Install `qemu-user-static`, which registers one for all of the machine.',
     })
   }
-  throw new PibakeError(
-    'HOST_UNSUPPORTED',
-    `This machine cannot run ${architecture} programs: its kernel is older than Linux 6.7.`,
-    {
-      hint: 'Boot a newer kernel (Debian 12 has one in its backports), or install `qemu-user-static`, which is slower.',
-      details: [probe.found],
-    },
-  )
+  const namespaces = await probeUserNamespace(signal)
+  const [reason, hint] =
+    namespaces.state === 'ok'
+      ? [
+          'its kernel is older than Linux 6.7',
+          'Boot a newer kernel (Debian 12 has one in its backports), or install `qemu-user-static`, which is slower.',
+        ]
+      : ['user namespaces cannot be made here', namespaces.fix]
+  throw new PibakeError('HOST_UNSUPPORTED', `This machine cannot run ${architecture} programs: ${reason}.`, {
+    hint,
+    details: [probe.found],
+  })
 }
 
 /**
