@@ -41,6 +41,7 @@ interface Offer {
   archiveSha256: Sha256 | undefined
   archiveBytes: number | undefined
   image: { sha256: Sha256 | undefined; sizeBytes: number | undefined }
+  imager?: LockedBase['imager']
 }
 
 /** An archive that is there. */
@@ -179,6 +180,7 @@ const lockAnew = async (
       ...(signedBy === undefined ? {} : { signedBy }),
       archive: file,
       image: { sha256, sizeBytes },
+      ...(offer?.imager ? { imager: offer.imager } : {}),
     }
     reportChange(options.locked, locked, emit)
     return { locked, packages }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { isSha256, type Sha256 } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
 import { nearest } from '../core/text.ts'
+import type { LockedBase } from '../lock/schema.ts'
 import { catalogueVariable, raspberryPi } from './publisher.ts'
 import { fetchText } from './text.ts'
 
@@ -17,7 +18,11 @@ export interface CatalogueImage {
   archiveSha256: Sha256 | undefined
   imageBytes: number | undefined
   imageSha256: Sha256 | undefined
+  imager: ImagerFacts
 }
+
+/** What Raspberry Pi Imager has to know of an image, as its list says. */
+type ImagerFacts = NonNullable<LockedBase['imager']>
 
 const digest = z.custom<Sha256>((value) => typeof value === 'string' && isSha256(value))
 
@@ -30,6 +35,8 @@ const entrySchema = z.object({
   image_download_sha256: digest.optional(),
   extract_size: z.int().positive().optional().catch(undefined),
   extract_sha256: digest.optional(),
+  devices: z.array(z.string()).optional().catch(undefined),
+  init_format: z.string().optional().catch(undefined),
 })
 
 const groupSchema = z.object({ subitems: z.array(z.unknown()) })
@@ -63,6 +70,10 @@ const toImage = (entry: z.infer<typeof entrySchema>): CatalogueImage => ({
   archiveSha256: entry.image_download_sha256,
   imageBytes: entry.extract_size,
   imageSha256: entry.extract_sha256,
+  imager: {
+    ...(entry.devices === undefined ? {} : { devices: entry.devices.toSorted() }),
+    ...(entry.init_format === undefined ? {} : { initFormat: entry.init_format }),
+  },
 })
 
 const unreadable = (url: string, cause?: unknown): PibakeError =>

@@ -60,6 +60,13 @@ const lockedBase = z.strictObject({
     .describe('fingerprint of the key whose signature of the archive was verified'),
   archive: lockedFile.describe('the file as it is fetched'),
   image: lockedFile.describe('the image in it; the same as the archive when that is not compressed'),
+  imager: z
+    .strictObject({
+      devices: z.array(z.string()).optional().describe('tags of the boards that it is for'),
+      initFormat: z.string().optional().describe('how it wants to be told names, users and networks'),
+    })
+    .optional()
+    .describe('what the catalogue tells Raspberry Pi Imager about it'),
 })
 
 const debianPart = {

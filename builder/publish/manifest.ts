@@ -20,15 +20,16 @@ export interface ManifestOptions {
   bmapPath: string
 }
 
-/**
- * Boards that Debian's arm64 kernel and `raspi-firmware` boot, by the tags that Imager's own list uses. Shown as they
- * are: Imager offers only what its manifest lists.
- */
+/** Boards by the tags that Imager's own list uses. Shown as they are: Imager offers only what its manifest lists. */
 const boards = [
+  { name: 'Raspberry Pi 5', description: 'Models B, 500, Compute Module 5', tags: ['pi5-64bit'] },
   { name: 'Raspberry Pi 4', description: 'Models B, 400, Compute Module 4', tags: ['pi4-64bit'] },
   { name: 'Raspberry Pi 3', description: 'Models A+, B, B+, Compute Module 3', tags: ['pi3-64bit'] },
   { name: 'Raspberry Pi Zero 2 W', description: 'Has the processor of the Raspberry Pi 3', tags: ['pi3-64bit'] },
-] as const
+]
+
+/** What Debian's arm64 kernel and `raspi-firmware` boot. */
+const debianTags = ['pi3-64bit', 'pi4-64bit']
 
 /** An icon that comes with Imager, so that none has to be downloaded. */
 const icon = 'icons/use_custom.png'
@@ -38,15 +39,19 @@ const customisationStage = 'imager'
 
 /**
  * A manifest with one image that Raspberry Pi Imager opens by a double click (doc/json-schema/os-list-schema.json of
- * rpi-imager). It takes absolute `file:` addresses only, so that it holds where it was written. `init_format` says what
- * the image does with Imager's customisation: carries it out, or has none.
+ * rpi-imager). It takes absolute `file:` addresses only, so that it holds where it was written. For which boards the image
+ * is, and what it does with Imager's customisation (`init_format`), is said as of its base, where that came from a list of
+ * Imager's; otherwise the stage `imager` carries it out, or nothing does.
  */
 export const renderManifest = ({ profile, lock, image, source, bmapPath }: ManifestOptions): string => {
   const isCustomisable = profile.stages.some(({ stage }) => stage.name === customisationStage)
+  const { devices: tags = debianTags, initFormat = isCustomisable ? 'systemd' : 'none' } = lock.base?.imager ?? {}
   const address = (path: string): string => pathToFileURL(path).href
   const manifest = {
     imager: {
-      devices: boards.map((board) => ({ ...board, icon, matching_type: 'exclusive', architecture: 'armv8' })),
+      devices: boards
+        .filter((board) => board.tags.some((tag) => tags.includes(tag)))
+        .map((board) => ({ ...board, icon, matching_type: 'exclusive', architecture: 'armv8' })),
     },
     os_list: [
       {
@@ -60,8 +65,8 @@ export const renderManifest = ({ profile, lock, image, source, bmapPath }: Manif
         image_download_sha256: source.sha256,
         bmap_url: address(bmapPath),
         release_date: lock.time.slice(0, 10),
-        init_format: isCustomisable ? 'systemd' : 'none',
-        devices: [...new Set(boards.flatMap(({ tags }) => tags))].sort(),
+        init_format: initFormat,
+        devices: tags,
         architecture: 'armv8',
         ...(isCustomisable ? { capabilities: ['passwordless_sudo'] } : {}),
       },

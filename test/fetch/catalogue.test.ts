@@ -11,7 +11,8 @@ const lite = (date: string, suite: string, kind = 'raspios_lite_arm64') => ({
   image_download_size: 507_000_000,
   image_download_sha256: 'b'.repeat(64),
   release_date: date,
-  devices: ['pi4-64bit'],
+  devices: ['pi5-64bit', 'pi4-64bit'],
+  init_format: 'cloudinit-rpi',
 })
 
 const list = {
@@ -62,6 +63,8 @@ test('images of all groups on the same server, by names that stay from release t
   t.deepEqual(asked, ['https://images.example/os.json', 'https://images.example/media.json'])
   const [first] = images
   t.deepEqual([first?.archiveBytes, first?.imageBytes], [507_000_000, 2_759_852_032])
+  t.deepEqual(first?.imager, { devices: ['pi4-64bit', 'pi5-64bit'], initFormat: 'cloudinit-rpi' })
+  t.deepEqual(images.at(-1)?.imager, {})
   t.deepEqual([String(first?.archiveSha256), String(first?.imageSha256)], ['b'.repeat(64), digest])
 })
 

@@ -47,6 +47,8 @@ const publish = async (t: ExecutionContext, options: Parameters<typeof makeSmall
   const entry: Record<string, unknown> = {
     name: 'Look-alike of Raspberry Pi OS Lite (64-bit)',
     release_date: '2026-01-02',
+    devices: ['pi4-64bit', 'pi3-64bit'],
+    init_format: 'cloudinit-rpi',
     extract_size: (await stat(image)).size,
     extract_sha256: await hashFile(image),
     image_download_size: archive.length,
@@ -122,6 +124,7 @@ test.serial(
       signedBy: publisher?.publicKey.getFingerprint().toUpperCase() ?? '',
       archive: { sha256: archiveSha256, sizeBytes: archive.length },
       image: { sha256: imageSha256, sizeBytes: Number(entry.extract_size) },
+      imager: { devices: ['pi3-64bit', 'pi4-64bit'], initFormat: 'cloudinit-rpi' },
     })
     t.true(packages.status.includes('Package: dpkg\n'))
     t.deepEqual(requests, ['/os.json', place, `${place}.sig`])

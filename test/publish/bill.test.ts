@@ -1,5 +1,6 @@
 import test from 'ava'
 import { hashBytes } from '../../builder/core/digest.ts'
+import type { LockedBase } from '../../builder/lock/schema.ts'
 import type { ResolvedProfile } from '../../builder/profile/schema.ts'
 import { type Bill, listComponents } from '../../builder/publish/components.ts'
 import { renderCycloneDx } from '../../builder/publish/cyclonedx.ts'
@@ -142,8 +143,16 @@ interface Manifest {
 test('the manifest has all that Imager needs, and offers customisation only where it is carried out', (t) => {
   const image = { path: '/a b/pub.img', sizeBytes: 10, sha256: hashBytes('image') }
   const source = { path: '/a b/pub.img.xz', sizeBytes: 4, sha256: hashBytes('archive') }
-  const render = (profile: ResolvedProfile): Manifest =>
-    JSON.parse(renderManifest({ profile, lock, image, source, bmapPath: '/a b/pub.img.bmap' }))
+  const render = (profile: ResolvedProfile, base?: LockedBase): Manifest =>
+    JSON.parse(
+      renderManifest({
+        profile,
+        lock: { ...lock, ...(base ? { base } : {}) },
+        image,
+        source,
+        bmapPath: '/a b/pub.img.bmap',
+      }),
+    )
   const { imager, os_list: list } = render(profile)
   const [entry = {}] = list
   t.deepEqual(
@@ -159,4 +168,14 @@ test('the manifest has all that Imager needs, and offers customisation only wher
   t.deepEqual(entry.devices, [...tags].sort())
   const stages = [...profile.stages, { stage: stage('imager'), settings: {} }]
   t.is(render({ ...profile, stages }).os_list[0]?.init_format, 'systemd')
+
+  const file = { sha256: hashBytes('base'), sizeBytes: 7 }
+  const told = { devices: ['pi5-64bit'], initFormat: 'cloudinit-rpi' }
+  const upon = render({ ...profile, stages }, { name: 'raspios', archive: file, image: file, imager: told })
+  t.is(upon.os_list[0]?.init_format, 'cloudinit-rpi')
+  t.deepEqual(upon.os_list[0]?.devices, ['pi5-64bit'])
+  t.deepEqual(
+    upon.imager.devices.map(({ name }) => name),
+    ['Raspberry Pi 5'],
+  )
 })
