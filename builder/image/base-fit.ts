@@ -29,7 +29,9 @@ export const assertFits = async (options: {
     throw new PibakeError(
       'IMAGE_INVALID',
       `\`${label}\` is an image for ${dpkg.Architecture}; \`${profile.name}\` is baked for ${profile.architecture}.`,
-      { hint: 'Name the image of that architecture: `raspios-lite-arm64` rather than `raspios-lite-armhf`.' },
+      {
+        hint: `Name an image for ${profile.architecture}; or, on a Raspberry Pi, say \`architecture: ${dpkg.Architecture}\` in a profile of your own.`,
+      },
     )
   }
   const codename = codenameIn(await readBaseFile(tools, path, '/usr/lib/os-release', signal))

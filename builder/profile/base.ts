@@ -34,6 +34,12 @@ export const readBase = (text: string, { folder, checkout }: { folder: string; c
   return { kind: 'image', from: 'catalogue', name: text, release: text.split('@')[1] }
 }
 
+/** The processor that a base's name speaks of, as those of Raspberry Pi OS do: `raspios-lite-armhf`. */
+export const architectureIn = (base: Base): 'arm64' | 'armhf' | undefined =>
+  base.kind === 'debian'
+    ? undefined
+    : (['arm64', 'armhf'] as const).find((name) => new RegExp(`(?<![a-z0-9])${name}(?![a-z0-9])`).test(base.name))
+
 /** A short name of a base for files that are made upon it: `raspios-lite-arm64`, `2025-05-13-raspios-trixie-lite`. */
 export const baseSlug = (base: Base): string =>
   base.kind === 'debian'

@@ -1,6 +1,6 @@
 import { PibakeError } from '../core/error.ts'
 import type { Project } from '../core/project.ts'
-import { basePattern, baseSlug, readBase } from './base.ts'
+import { architectureIn, type Base, basePattern, baseSlug, readBase } from './base.ts'
 import { type Issue, suggestion, throwIssues } from './issue.ts'
 import { type LoadedProfile, loadProfileChain } from './profile.ts'
 import { alternativesOf, type ResolvedProfile, type SettingValue, type Stage, type Suite } from './schema.ts'
@@ -80,10 +80,10 @@ const mentionsOfTarget = (target: TargetName, { source }: LoadedProfile): Mentio
   targets[target].stages.map((name) => ({ name, source, path: ['name'] }))
 
 /** Why a profile cannot be baked for a target. */
-const misfitsOf = (target: TargetName, { base, suite }: { base: string; suite: Suite }): string[] => {
+const misfitsOf = (target: TargetName, { base, suite }: { base: Base; suite: Suite }): string[] => {
   const { suites } = targets[target]
   return [
-    ...(target !== defaultTarget && base !== 'debian' ? ['starts from an image, which is for a Raspberry Pi'] : []),
+    ...(target !== defaultTarget && base.kind === 'image' ? ['starts from an image, which is for a Raspberry Pi'] : []),
     ...(suites && !suites.includes(suite) ? [`is of ${suite}, and the target needs ${suites.join(' or ')}`] : []),
   ]
 }
@@ -174,11 +174,14 @@ export const resolveProfile = async (
   ])
   const last = <T>(pick: (loaded: LoadedProfile) => T | undefined): T | undefined =>
     chain.map(pick).findLast((value) => value !== undefined)
-  const base = last(({ file }) => file.base) ?? 'debian'
+  const ownBase = readBase(last(({ file }) => file.base) ?? 'debian', { folder: project.root, checkout: project.root })
+  const base = given ?? ownBase
   const suite = last(({ file }) => file.suite) ?? 'trixie'
   // The Pi is the one target that may have 32 bits.
   const architecture =
-    target === defaultTarget ? (last(({ file }) => file.architecture) ?? 'arm64') : targets[target].architecture
+    target === defaultTarget
+      ? (last(({ file }) => file.architecture) ?? architectureIn(base) ?? 'arm64')
+      : targets[target].architecture
   const [misfit] = misfitsOf(target, { base, suite })
   if (misfit !== undefined) {
     throw new PibakeError(
@@ -190,12 +193,13 @@ export const resolveProfile = async (
     )
   }
   const hostname = last(({ file }) => file.hostname) ?? own.name
-  const name = given && (given.kind === 'image' || base !== 'debian') ? `${own.name}-on-${baseSlug(given)}` : own.name
+  const name =
+    given && (given.kind === 'image' || ownBase.kind === 'image') ? `${own.name}-on-${baseSlug(given)}` : own.name
   return {
     name,
     summary: own.summary,
     hostname,
-    base: given ?? readBase(base, { folder: project.root, checkout: project.root }),
+    base,
     suite,
     target,
     architecture,

@@ -27,6 +27,8 @@ test('another base makes another image: it has a name of its own, and the host n
   const resolved = await resolveProfile(project, 'hut', { base: 'raspios-lite-arm64' })
   t.deepEqual([resolved.name, resolved.hostname, resolved.base.kind], ['hut-on-raspios-lite-arm64', 'hut', 'image'])
   t.is((await resolveProfile(project, 'hut', { base: 'debian' })).name, 'hut')
+  t.is(resolved.architecture, 'arm64')
+  t.is((await resolveProfile(project, 'hut', { base: './2025-raspios-trixie-armhf.img.xz' })).architecture, 'armhf')
   const error = await t.throwsAsync(resolveProfile(project, 'hut', { base: 'Pi OS' }), { code: 'USAGE' })
   t.is(error?.message, '`Pi OS` is nothing that a bake can start from.')
 })
@@ -245,9 +247,10 @@ test('a profile that the target cannot have is refused, and says why', async (t)
     'stages/profiles/old.yaml': profileYaml('old', 'suite: bookworm'),
     'stages/profiles/stacked.yaml': profileYaml('stacked', 'base: images/a.img'),
   })
-  const because = (profile: string, message: RegExp) =>
-    t.throwsAsync(resolveProfile(project, profile, { target: 'vm-arm64' }), { code: 'CONFIG_INVALID', message })
+  const because = (profile: string, message: RegExp, base?: string) =>
+    t.throwsAsync(resolveProfile(project, profile, { target: 'vm-arm64', base }), { code: 'CONFIG_INVALID', message })
   await because('old', /is of bookworm, and the target needs trixie or forky/)
   await because('stacked', /starts from an image, which is for a Raspberry Pi/)
+  await because('a', /starts from an image, which is for a Raspberry Pi/, 'raspios-lite-arm64')
   await t.notThrowsAsync(resolveProfile(project, 'old'))
 })
