@@ -61,7 +61,8 @@ export const findEmulation = async (
 
 /**
  * Refuse to bake a 32-bit system under qemu-user alone: programs that walk the folders of kernel modules find only part of
- * them there, without a word, and the initramfs lacks the drivers. Throws `HOST_UNSUPPORTED`.
+ * them there, without a word, and the initramfs lacks the drivers: ext4 says where it is in a folder with 64 bits, which
+ * qemu-user hands on to a readdir(3) of 32 (https://gitlab.com/qemu-project/qemu/-/issues/263). Throws `HOST_UNSUPPORTED`.
  */
 export const assertSound = (
   architecture: Architecture,
