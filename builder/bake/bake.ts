@@ -4,10 +4,8 @@ import { runParallel } from '../cache/parallel.ts'
 import type { Sha256 } from '../core/digest.ts'
 import { runStep } from '../core/event.ts'
 import type { RepositoryDeb } from '../deb/repository.ts'
-import { writeQcow2 } from '../image/qcow2.ts'
 import { stepDebs } from '../lock/debs.ts'
 import type { PlannedStep } from '../plan/plan.ts'
-import { targets } from '../profile/target.ts'
 import { bakeBase, versionsOf } from './base.ts'
 import { bakeFinalise } from './finalise.ts'
 import { imagePath, rememberImage, rememberStep } from './history.ts'
@@ -114,9 +112,7 @@ export const bakePlan = async (
       stagePackages,
       destination: path,
     }
-    const assembled = await writeImage(kitchen, written)
-    if (targets[profile.target].firmware === 'uefi') await writeQcow2(path, { tools: kitchen.tools, signal })
-    return assembled
+    return await writeImage(kitchen, written)
   })
   await rememberImage(project, profile.output, { key: image.key, sha256: result.sha256 })
   await noteStageVersions(kitchen)

@@ -1,4 +1,3 @@
-import { access } from 'node:fs/promises'
 import { openBlobs } from '../cache/blobs.ts'
 import { readLayer } from '../cache/layers.ts'
 import { missingError } from '../cache/verify.ts'
@@ -7,7 +6,6 @@ import type { Project } from '../core/project.ts'
 import { type Architecture, hostArchitecture } from '../host/architecture.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
 import { staleBase } from '../image/base.ts'
-import { qcow2Path } from '../image/qcow2.ts'
 import type { BasePackages } from '../image/status.ts'
 import { allDebs } from '../lock/debs.ts'
 import { lockPath, readLock, readToolsLock, toolsLockPath } from '../lock/file.ts'
@@ -19,7 +17,7 @@ import { keySteps, type PlannedStep, planSteps } from '../plan/plan.ts'
 import type { ImageBase } from '../profile/base.ts'
 import { resolveProfile } from '../profile/resolve.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
-import { type TargetName, targets } from '../profile/target.ts'
+import type { TargetName } from '../profile/target.ts'
 import { currentImage, imagePath, readHistory } from './history.ts'
 import { bakeSteps } from './steps.ts'
 
@@ -61,7 +59,7 @@ export const planBake = async (
   if (!lock || stale.length > 0) throw staleLock(profile.output, stale)
   const baseDigest = base.kind === 'image' ? lock.base?.image.sha256 : undefined
   const keyed = keySteps(await bakeSteps(profile, lock, baseDigest))
-  const image = (await isWhole(project, profile)) ? await currentImage(project, profile.output) : undefined
+  const image = await currentImage(project, profile.output)
   const sealed = new Set<Sha256>()
   for (const { id, key } of keyed) {
     if (id === 'image' ? image?.key === key : await readLayer(project.cache, key)) sealed.add(key)
@@ -79,14 +77,6 @@ export const planBake = async (
     missing: runs ? await findMissing(project, profile, lock) : [],
   }
 }
-
-/** Whether what is written beside the image is there. */
-const isWhole = async (project: Project, { target, output }: ResolvedProfile): Promise<boolean> =>
-  targets[target].firmware !== 'uefi' ||
-  access(qcow2Path(imagePath(project, output))).then(
-    () => true,
-    () => false,
-  )
 
 const debItem = ({ name, version, sha256, sizeBytes }: LockedDeb): MissingItem => ({
   label: `${name} ${version}`,

@@ -9,6 +9,8 @@ export interface CommandOptions {
   input?: string | Uint8Array
   /** Called for each whole line of standard output and of standard error while the command runs. */
   onLine?: (line: string) => void
+  /** Called for each piece of standard output as it comes, for a program that draws its progress on one line. */
+  onText?: (text: string) => void
   /** What errors call the program when `argv` starts it through others. */
   name?: string
   /** Milliseconds until the command is ended and counts as failed. */
@@ -68,10 +70,11 @@ export const runCommand = async (argv: readonly string[], options: CommandOption
   const name = options.name ?? file
   if (options.signal?.aborted) throw interrupted()
   const subprocess = execa(file, args, { ...execaOptions(options), reject: false, all: true })
-  const { onLine, signal, timeoutMs } = options
+  const { onLine, onText, signal, timeoutMs } = options
   const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
   const ending = [signal, timeout].filter((item) => item !== undefined)
   if (ending.length > 0) endWith(subprocess, AbortSignal.any(ending))
+  if (onText) subprocess.stdout.on('data', (chunk: Buffer) => onText(chunk.toString()))
   if (onLine) {
     const tell = async (from: 'stdout' | 'stderr'): Promise<void> => {
       for await (const line of subprocess.iterable({ from })) onLine(String(line))
@@ -103,7 +106,7 @@ export const runCommand = async (argv: readonly string[], options: CommandOption
 }
 
 /** Start a command that goes on in the background; the caller owns it and its streams. */
-export const spawnCommand = (argv: readonly string[], options: Omit<CommandOptions, 'onLine'> = {}) => {
+export const spawnCommand = (argv: readonly string[], options: Omit<CommandOptions, 'onLine' | 'onText'> = {}) => {
   const [file, ...args] = argv
   if (file === undefined) throw new Error('spawnCommand needs a program')
   const subprocess = execa(file, args, { ...execaOptions(options), buffer: false, reject: false, stdin: 'pipe' })

@@ -71,7 +71,7 @@ export const runTool = (tools: Tools, argv: readonly string[], options: ToolOpti
 export const spawnTool = (
   tools: Tools,
   argv: readonly string[],
-  options: Omit<ToolOptions, 'onLine'> = {},
+  options: Omit<ToolOptions, 'onLine' | 'onText'> = {},
 ): Subprocess => {
   const { cwd: _inside, ...rest } = options
   return spawnCommand(sandboxCommand(tools, argv, options), { ...rest, env: { ...insideEnvironment, ...options.env } })

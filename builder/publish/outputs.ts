@@ -7,10 +7,12 @@ import type { Tools } from '../host/sandbox.ts'
 import { formatLock } from '../lock/file.ts'
 import type { Lock } from '../lock/schema.ts'
 import type { ResolvedProfile } from '../profile/schema.ts'
+import { targets } from '../profile/target.ts'
 import { readBill } from './bill.ts'
 import type { Bill } from './components.ts'
 import { type Compression, compressImage, compressions } from './compress.ts'
 import { renderCycloneDx } from './cyclonedx.ts'
+import { writeQcow2 } from './qcow2.ts'
 import { replaceFile } from './replace.ts'
 import { renderSpdx } from './spdx.ts'
 
@@ -49,7 +51,7 @@ interface MakeOptions {
 export const stemOf = ({ image }: PublishRequest): string => basename(image.path, '.img')
 
 /** Go up when the same content is written in another way. */
-const formats = { archive: 1, bill: 1 } as const
+const formats = { archive: 1, bill: 1, qcow2: 1 } as const
 
 const archiveOf = ({ image, compress }: PublishRequest, compression: Compression): Output => {
   const name = `${basename(image.path)}.${compression}`
@@ -59,6 +61,19 @@ const archiveOf = ({ image, compress }: PublishRequest, compression: Compression
     title: `Compress: images/${name}`,
     wanted: compress.includes(compression),
     make: ({ path, ...options }) => compressImage({ ...options, image: image.path, compression, destination: path }),
+  }
+}
+
+/** The form of an image that virtual machines take. */
+const qcow2Of = (request: PublishRequest): Output => {
+  const { image } = request
+  const name = `${stemOf(request)}.qcow2`
+  return {
+    name,
+    key: hashJson(['qcow2', formats.qcow2, image.sha256]),
+    title: `Virtual disk: images/${name}`,
+    wanted: true,
+    make: ({ path, ...options }) => writeQcow2({ ...options, image: image.path, destination: path }),
   }
 }
 
@@ -94,6 +109,7 @@ const billsOf = async (request: PublishRequest): Promise<Output[]> => {
 
 /** All that can be beside the image with a record of its own. */
 export const outputsOf = async (request: PublishRequest): Promise<Output[]> => [
+  ...(targets[request.profile.target].firmware === 'uefi' ? [qcow2Of(request)] : []),
   ...(await billsOf(request)),
   ...compressions.map((compression) => archiveOf(request, compression)),
 ]

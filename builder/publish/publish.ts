@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import type { Sha256 } from '../core/digest.ts'
 import { type Emit, runStep } from '../core/event.ts'
 import type { Tools } from '../host/sandbox.ts'
+import { targets } from '../profile/target.ts'
 import { renderManifest } from './manifest.ts'
 import { outputsOf, type PublishRequest, stemOf } from './outputs.ts'
 import { isUnchanged, type PublishedFiles, readPublished, rememberPublished } from './record.ts'
@@ -41,14 +42,14 @@ const renderChecksums = ({ image }: PublishRequest, files: readonly Published[])
 /** The files that follow from the others: small, and written anew whenever they differ. */
 const renderTexts = async (request: PublishRequest, files: readonly Published[]) => {
   const { profile, lock, image } = request
+  const checksums = { path: `${image.path}.sha256`, text: renderChecksums(request, files) }
+  // What has a firmware of its own is nothing that Imager writes cards for.
+  if (targets[profile.target].firmware !== 'pi') return [checksums]
   const whole = { ...image, sizeBytes: (await stat(image.path)).size }
   // Not `.zst`: Imager's reading of it is not dependable.
   const source = files.find(({ path }) => path === `${image.path}.xz`) ?? whole
   const manifest = renderManifest({ profile, lock, image: whole, source, bmapPath: `${image.path}.bmap` })
-  return [
-    { path: `${image.path}.sha256`, text: renderChecksums(request, files) },
-    { path: join(dirname(image.path), `${stemOf(request)}.rpi-imager-manifest`), text: manifest },
-  ]
+  return [checksums, { path: join(dirname(image.path), `${stemOf(request)}.rpi-imager-manifest`), text: manifest }]
 }
 
 const isText = async ({ path, text }: { path: string; text: string }): Promise<boolean> =>
@@ -64,8 +65,8 @@ export const findPublished = async (request: PublishRequest): Promise<Published[
 }
 
 /**
- * Write what is handed on with an image beside it, as far as it is not there: bills of materials, archives, the checksums
- * of all, and a manifest for Raspberry Pi Imager. What belongs to an older image is removed. Throws DISK_FULL,
+ * Write what is handed on with an image beside it, as far as it is not there: bills of materials, archives, a qcow2 for
+ * virtual machines, the checksums of all, and for a Pi a manifest for Raspberry Pi Imager. What belongs to an older image is removed. Throws DISK_FULL,
  * INTERRUPTED, and MISSING_OFFLINE for packages that are needed to read their licences.
  */
 export const publishImage = async (

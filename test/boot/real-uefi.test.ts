@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { bootImage } from '../../builder/boot/boot.ts'
@@ -7,8 +7,10 @@ import { chooseBoard } from '../../builder/boot/choose-board.ts'
 import { isFailure } from '../../builder/boot/report.ts'
 import { hashFile } from '../../builder/core/digest.ts'
 import { runTool } from '../../builder/host/sandbox.ts'
+import { checkBase } from '../../builder/image/check.ts'
 import { inspectBase } from '../../builder/image/open.ts'
 import { type Checkout, makeCheckout } from '../support/checkout.ts'
+import { scratch } from '../support/scratch.ts'
 import { tools } from '../support/tools.ts'
 import { bootFolder } from './_image.ts'
 
@@ -49,7 +51,7 @@ ifRoot(
     t.is(await chooseBoard(tools, image), 'uefi-amd64')
     await t.throwsAsync(chooseBoard(tools, image, { named: 'raspi3b' }), { code: 'USAGE' })
 
-    const { boot, root } = await inspectBase(image)
+    const { boot, root } = await checkBase({ tools, path: image, label: 'the image', scratch: await scratch(t) })
     t.is(boot.fat.label, 'bootfs')
     t.is(root.ext4.label, 'rootfs')
     const verified = await runTool(tools, ['sfdisk', '--verify', image], { readOnly: [image] })
@@ -61,10 +63,18 @@ ifRoot(
     t.regex(entry.stdout, /^timeout 0$/m)
 
     const qcow2 = image.replace(/img$/, 'qcow2')
+    t.regex((await runTool(tools, ['qemu-img', 'check', qcow2], { readOnly: [qcow2] })).stdout, /No errors were found/)
     await runTool(tools, ['qemu-img', 'compare', '-f', 'raw', '-F', 'qcow2', image, qcow2], {
       readOnly: [image, qcow2],
     })
-    t.is(await readFile(`${qcow2}.sha256`, 'utf8'), `${await hashFile(qcow2)}  small-vm-amd64.qcow2\n`)
+    const checksums = await readFile(`${image}.sha256`, 'utf8')
+    t.true(checksums.includes(`${await hashFile(qcow2)}  small-vm-amd64.qcow2\n`))
+    t.deepEqual(
+      (await readdir(checkout.project.images)).sort(),
+      ['cdx.json', 'img', 'img.bmap', 'img.sha256', 'qcow2', 'report.html', 'spdx.json'].map(
+        (ending) => `small-vm-amd64.${ending}`,
+      ),
+    )
     t.log(`baked in ${Math.round(run.durationMs / 1000)} s`)
   },
 )
@@ -92,6 +102,10 @@ ifRoot(
     t.is(await ask('sudo -u keeper sudo -n id -un'), 'root')
     t.is(await ask('cat ~keeper/.ssh/authorized_keys'), key)
     t.regex(await ask('getent shadow keeper'), /^keeper:[!*]/)
+    const { root } = await inspectBase(image)
+    const sectors = Number(await ask('cat /sys/class/block/vda2/size'))
+    t.true(sectors * 512 - root.sizeBytes > 2 ** 30 - 2 ** 21, 'the root has the GiB that came after the image')
+    t.regex(await ask('sfdisk --verify /dev/vda'), /No errors detected/)
     t.log(`booted in ${Math.round(guest.bootMs / 1000)} s`)
   },
 )

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { appendFile, mkdir, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
@@ -9,6 +9,7 @@ import type { PibakeEvent } from '../../builder/core/event.ts'
 import { type Project, projectAt } from '../../builder/core/project.ts'
 import { runTool } from '../../builder/host/sandbox.ts'
 import type { Lock, LockedDeb } from '../../builder/lock/schema.ts'
+import type { TargetName } from '../../builder/profile/target.ts'
 import type { Compression } from '../../builder/publish/compress.ts'
 import { findPublished, publishImage } from '../../builder/publish/publish.ts'
 import { deb, lock as exampleLock } from '../lock/_lock.ts'
@@ -36,7 +37,7 @@ const storePackages = async (project: Project): Promise<LockedDeb[]> => {
 }
 
 /** A project with one image, as a bake leaves it, and what publishing does to it. */
-const openProject = async (t: ExecutionContext) => {
+const openProject = async (t: ExecutionContext, target: TargetName = 'rpi-arm64') => {
   const project = projectAt(await scratch(t))
   const path = join(project.images, 'one.img')
   await mkdir(project.images)
@@ -54,7 +55,7 @@ const openProject = async (t: ExecutionContext) => {
   }
   const request = async (compress: Compression[]) => ({
     project,
-    profile: { ...profile, name: 'one', stages: [] },
+    profile: { ...profile, target, name: 'one', stages: [] },
     lock,
     image: { path, sha256: await hashFile(path) },
     compress,
@@ -144,6 +145,25 @@ test('the manifest names the xz archive once there is one', async (t) => {
   t.is(url, pathToFileURL(`${path}.xz`).href)
   t.deepEqual([whole, size], [5, (await stat(`${path}.xz`)).size])
   t.is(sha256, await hashFile(`${path}.xz`))
+})
+
+test('an image for virtual machines has a qcow2 beside it, and nothing for Imager', async (t) => {
+  const { path, project, bake, publish, find, names } = await openProject(t, 'vm-amd64')
+  const qcow2 = join(project.images, 'one.qcow2')
+  await bake('x'.repeat(1 << 20).padEnd(3 << 20, '\0'))
+  t.deepEqual(await publish(), ['one.qcow2', ...bills])
+  t.deepEqual(names(), ['one.cdx.json', 'one.img', 'one.img.sha256', 'one.qcow2', 'one.spdx.json'])
+  const digest = await hashFile(qcow2)
+  t.true((await readFile(`${path}.sha256`, 'utf8')).includes(`${digest}  one.qcow2\n`))
+  t.is((await find())?.length, 3)
+
+  const access = { readOnly: [project.images] }
+  t.regex((await runTool(tools, ['qemu-img', 'check', qcow2], access)).stdout, /No errors were found/)
+  await runTool(tools, ['qemu-img', 'compare', '-f', 'raw', '-F', 'qcow2', path, qcow2], access)
+  await rm(qcow2)
+  t.is(await find(), undefined)
+  t.deepEqual(await publish(), ['one.qcow2'])
+  t.is(await hashFile(qcow2), digest)
 })
 
 test('a file that somebody else has changed is written anew when asked for, and left alone otherwise', async (t) => {

@@ -1,0 +1,57 @@
+import { open, rename, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { hashFile, type Sha256 } from '../core/digest.ts'
+import type { Emit } from '../core/event.ts'
+import { unfinishedFolder } from '../core/project.ts'
+import { runTool, type Tools } from '../host/sandbox.ts'
+import { makeScratch } from '../host/scratch.ts'
+import { explainWrite } from '../kit/write-failure.ts'
+
+export interface Qcow2Options {
+  tools: Tools
+  /** Absolute path of the raw image. */
+  image: string
+  /** Takes its name only when it is whole and on disk. */
+  destination: string
+  emit: Emit
+  /** The step that progress is reported for. */
+  stepId: string
+  signal?: AbortSignal
+}
+
+/** What qemu-img draws on one line with `-p`. */
+const progressPattern = /\((\d+\.\d+)\/100%\)\s*$/
+
+/**
+ * Write the qcow2 form of a raw image, compressed by zstd (QEMU 5.1 and newer read that). One request at a time and in
+ * order, so that the same image gives the same bytes. Returns its size and digest. Throws DISK_FULL, INTERRUPTED.
+ */
+export const writeQcow2 = async (options: Qcow2Options): Promise<{ sizeBytes: number; sha256: Sha256 }> => {
+  const { tools, image, destination, emit, stepId } = options
+  const cancel = options.signal ? { signal: options.signal } : {}
+  const { size: total } = await stat(image)
+  await using scratch = await makeScratch(join(dirname(destination), unfinishedFolder)).catch((error: unknown) => {
+    throw explainWrite(error, destination)
+  })
+  const partial = join(scratch.path, basename(destination))
+  const how = ['-p', '-c', '-m', '1', '-f', 'raw', '-O', 'qcow2', '-o', 'compression_type=zstd']
+  await runTool(tools, ['qemu-img', 'convert', ...how, image, partial], {
+    readOnly: [image],
+    writable: [scratch.path],
+    onText: (text) => {
+      const [, percent] = progressPattern.exec(text) ?? []
+      if (percent === undefined) return
+      const done = Math.round((total * Number(percent)) / 100)
+      emit({ type: 'step-progress', id: stepId, done, total, unit: 'bytes' })
+    },
+    ...cancel,
+  })
+  // qemu-img leaves its bytes to the kernel.
+  await using file = await open(partial, 'r')
+  await file.sync()
+  const sha256 = await hashFile(partial, cancel)
+  await rename(partial, destination)
+  await using folder = await open(dirname(destination), 'r')
+  await folder.sync()
+  return { sizeBytes: (await file.stat()).size, sha256 }
+}
