@@ -166,7 +166,7 @@ export const billId = ({ profile, lock, components, pibake }: Bill): string => {
   const hex = asSha256(
     hashJson([
       'bill of materials',
-      profile.name,
+      profile.output,
       lock.time,
       pibake,
       ...components.map(({ purl, sha256 }) => `${purl} ${sha256}`),

@@ -56,7 +56,7 @@ const relate = ({ profile, components }: Bill, imageRef: string): object[] => {
  */
 export const renderCycloneDx = (bill: Bill): string => {
   const { profile, lock, components, pibake } = bill
-  const imageRef = `image:${profile.name}`
+  const imageRef = `image:${profile.output}`
   const document = {
     $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
     bomFormat: 'CycloneDX',
@@ -69,7 +69,7 @@ export const renderCycloneDx = (bill: Bill): string => {
       component: {
         type: 'operating-system',
         'bom-ref': imageRef,
-        name: profile.name,
+        name: profile.output,
         description: profile.summary,
         properties: [property('suite', lock.suite), property('architecture', lock.architecture)],
       },

@@ -51,7 +51,7 @@ interface MakeOptions {
 export const stemOf = ({ image }: PublishRequest): string => basename(image.path, '.img')
 
 /** Go up when the same content is written in another way. */
-const formats = { archive: 1, bill: 1, qcow2: 1 } as const
+const formats = { archive: 1, bill: 2, qcow2: 1 } as const
 
 const archiveOf = ({ image, compress }: PublishRequest, compression: Compression): Output => {
   const name = `${basename(image.path)}.${compression}`

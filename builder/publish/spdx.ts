@@ -51,13 +51,13 @@ export const renderSpdx = (bill: Bill): string => {
     spdxVersion: 'SPDX-2.3',
     dataLicense: 'CC0-1.0',
     SPDXID: 'SPDXRef-DOCUMENT',
-    name: profile.name,
+    name: profile.output,
     documentNamespace: `urn:uuid:${billId(bill)}`,
     creationInfo: { created: toSeconds(lock.time), creators: [`Tool: pibake-${pibake}`] },
     packages: [
       {
         SPDXID: image,
-        name: profile.name,
+        name: profile.output,
         summary: profile.summary,
         primaryPackagePurpose: 'OPERATING_SYSTEM',
         downloadLocation: 'NOASSERTION',

@@ -112,6 +112,16 @@ test('as SPDX, every reference defined', (t) => {
   t.is(document.packages.find(({ name }) => name === 'tmux')?.licenseDeclared, 'NOASSERTION')
 })
 
+test('both are about the image of one target', (t) => {
+  const other = { ...bill, profile: { ...profile, target: 'vm-amd64', output: 'pub-vm-amd64' } as const }
+  t.true(renderCycloneDx(other).includes('"bom-ref": "image:pub-vm-amd64"'))
+  t.is((JSON.parse(renderSpdx(other)) as Spdx).packages[0]?.name, 'pub-vm-amd64')
+  t.not(
+    (JSON.parse(renderSpdx(other)) as Spdx).documentNamespace,
+    (JSON.parse(renderSpdx(bill)) as Spdx).documentNamespace,
+  )
+})
+
 test('the same lock gives the same bytes, another lock another number', (t) => {
   const again: Bill = { ...bill, components: listComponents({ profile, lock: structuredClone(lock) }, licences) }
   t.is(renderCycloneDx(again), renderCycloneDx(bill))
