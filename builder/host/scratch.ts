@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, rmdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { errnoOf } from '../core/error.ts'
 
 /** A folder for one run's intermediate files; removed when it is disposed. */
@@ -25,15 +25,20 @@ export const ownerVariable = 'PIBAKE_OWNER'
 export const scratchOwner = async (): Promise<string> =>
   process.env[ownerVariable] ?? `${process.pid}.${await startOf(String(process.pid))}`
 
-/** Make a scratch folder below `parent`. Its name says whose it is, so that `sweepScratch` can tell. */
+const isScratchName = (name: string): boolean => /^\d+\.\d+\./.test(name)
+
+/**
+ * Make a scratch folder below `parent`, which may be another one. Its name says whose it is, so that `sweepScratch` can
+ * tell.
+ */
 export const makeScratch = async (parent: string): Promise<Scratch> => {
   const path = await makeBelow(parent, `${await scratchOwner()}.`)
   return {
     path,
     [Symbol.asyncDispose]: async () => {
       await rm(path, { recursive: true, force: true })
-      // The last one out takes the parent along.
-      await rmdir(parent).catch(() => undefined)
+      // The last one out takes the parent along, unless somebody owns that.
+      if (!isScratchName(basename(parent))) await rmdir(parent).catch(() => undefined)
     },
   }
 }
@@ -61,7 +66,7 @@ export const sweepScratch = async (parent: string): Promise<number> => {
   let swept = 0
   for (const name of names) {
     const [pid, start] = name.split('.')
-    if (pid === undefined || start === undefined || !/^\d+$/.test(pid)) continue
+    if (pid === undefined || start === undefined || !isScratchName(name)) continue
     if ((await startOf(pid)) === start) continue
     try {
       await rm(join(parent, name), { recursive: true, force: true })

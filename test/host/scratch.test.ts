@@ -18,6 +18,14 @@ test('a scratch folder goes when it is disposed, and its parent with the last on
   await t.throwsAsync(access(parent), { code: 'ENOENT' })
 })
 
+test('one inside another leaves that to its owner', async (t) => {
+  await using outer = await makeScratch(await scratch(t))
+  {
+    await using _inner = await makeScratch(outer.path)
+  }
+  t.deepEqual(await readdir(outer.path), [])
+})
+
 test('its name tells the process and when that began', async (t) => {
   await using made = await makeScratch(await scratch(t))
   const [pid, start] = basename(made.path).split('.')
