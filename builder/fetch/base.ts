@@ -49,6 +49,9 @@ interface Archive extends ImageFile {
   offer: Offer | undefined
 }
 
+const corruptHint =
+  'Nothing of it is used. Try again later, or name another catalogue or the address of another release.'
+
 const gone = (name: string, url: string): PibakeError =>
   new PibakeError('NETWORK', `The image \`${name}\` is no longer at \`${url}\`.`, {
     hint: 'Run `pibake fetch --refresh` to lock what is published today, or name the address where this one is now.',
@@ -64,7 +67,7 @@ const download = async (
   const id = `download:${name}`
   const size = sizeBytes === undefined ? '' : ` (${formatBytes(sizeBytes)})`
   return runStep(emit, { id, title: `Download ${basename(new URL(url).pathname)}${size}` }, async () => {
-    const item = { label: name, urls: [url], sha256, sizeBytes }
+    const item = { label: name, urls: [url], sha256, sizeBytes, corruptHint }
     const { done } = await downloadAll([item], { blobs, emit, stepId: id, signal })
     const [file] = done
     if (!file) throw gone(name, url)
@@ -140,7 +143,7 @@ const assertOffered = (name: string, image: ImageFile, offer: Offer | undefined)
   const { sha256, sizeBytes } = offer?.image ?? {}
   if ((sha256 ?? image.sha256) === image.sha256 && (sizeBytes ?? image.sizeBytes) === image.sizeBytes) return
   throw new PibakeError('DOWNLOAD_CORRUPT', `\`${name}\` does not unpack to the image that the catalogue names.`, {
-    hint: 'Nothing of it is used. Try again later, or name another catalogue or the address of another release.',
+    hint: corruptHint,
     details: [
       `catalogue: sha256 ${sha256 ?? 'not given'}, ${sizeBytes ?? '?'} bytes`,
       `unpacked: sha256 ${image.sha256}, ${image.sizeBytes} bytes`,

@@ -16,6 +16,8 @@ export interface DownloadItem {
   sha256?: Sha256 | undefined
   /** npm's integrity string; a `sha512-…` is required in it. */
   integrity?: string | undefined
+  /** What to do when every address has other content; by default to use another mirror. */
+  corruptHint?: string
 }
 
 export interface TransferOptions {
@@ -142,7 +144,8 @@ const transferError = (
     `\`${item.label}\` (${worst?.path}) could not be downloaded: ${worst?.reason}.`,
     {
       hint: corrupt
-        ? 'The server or a proxy before it is at fault: try again later, or use another mirror (`--mirror`).'
+        ? (item.corruptHint ??
+          'The server or a proxy before it is at fault: try again later, or use another mirror (`--mirror`).')
         : 'Check the network, then run the same command again: what has arrived is kept.',
       details: lines.map(({ path, reason }) => `${item.label} (${path}): ${reason}`),
     },

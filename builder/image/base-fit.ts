@@ -30,7 +30,7 @@ export const assertFits = async (options: {
       'IMAGE_INVALID',
       `\`${label}\` is an image for ${dpkg.Architecture}; \`${profile.name}\` is baked for ${profile.architecture}.`,
       {
-        hint: `Name an image for ${profile.architecture}; or, on a Raspberry Pi, say \`architecture: ${dpkg.Architecture}\` in a profile of your own.`,
+        hint: `Name an image for ${profile.architecture}, or say \`architecture: ${dpkg.Architecture}\` in a profile of your own.`,
       },
     )
   }

@@ -1,4 +1,4 @@
-import { copyFile, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
@@ -13,7 +13,7 @@ import { openBase } from '../../builder/image/base.ts'
 import type { LockedBase } from '../../builder/lock/schema.ts'
 import { type ImageBase, readBase } from '../../builder/profile/base.ts'
 import { scratch } from '../support/scratch.ts'
-import { debianFiles, makeSmallImage, smallPartitions, smallRootOffset } from '../support/small-image.ts'
+import { damageExt4, damageFat, debianFiles, makeSmallImage, smallPartitions } from '../support/small-image.ts'
 import { tools } from '../support/tools.ts'
 import { sendRange, serve } from './server.ts'
 
@@ -39,10 +39,17 @@ const packed = async (image: string): Promise<Buffer> => {
 
 const place = '/raspios_lite_arm64/images/raspios_lite_arm64-2026-01-02/2026-01-01-raspios-trixie-arm64-lite.img.xz'
 
-/** A publisher: a catalogue of one image, the archive, and its signature, any of which may be changed before it is asked for. */
-const publish = async (t: ExecutionContext, options: Parameters<typeof makeSmallImage>[1] = {}) => {
+/**
+ * A publisher: a catalogue of one image, the archive, and its signature, any of which may be changed before it is asked for.
+ * `damage` changes the image before it is packed, signed and catalogued.
+ */
+const publish = async (
+  t: ExecutionContext,
+  options: Parameters<typeof makeSmallImage>[1] & { damage?: (image: string) => Promise<unknown> } = {},
+) => {
   const folder = await scratch(t)
   const image = await makeSmallImage(folder, options)
+  await options.damage?.(image)
   const archive = await packed(image)
   const entry: Record<string, unknown> = {
     name: 'Look-alike of Raspberry Pi OS Lite (64-bit)',
@@ -179,66 +186,144 @@ test.serial('by address and by path, compressed or not; a file is used where it 
 })
 
 type Published = Awaited<ReturnType<typeof publish>>
-const refusals: [title: string, code: string, message: RegExp, change: (published: Published) => unknown][] = [
-  [
-    'a signature by another key',
-    'SIGNATURE_INVALID',
-    /by the key [0-9A-F]{16}, which is not trusted/,
-    async ({ files, archive }) => {
+
+/** What is refused: an image that is made otherwise, or what is changed of a publisher's files. */
+interface Refusal {
+  title: string
+  code: PibakeError['code']
+  message: RegExp
+  hint: RegExp
+  image?: Parameters<typeof publish>[1]
+  change?: (published: Published) => unknown
+}
+
+const untrusted = { code: 'SIGNATURE_INVALID', hint: /Do not use the image unless you know why/ } as const
+const corrupt = { code: 'DOWNLOAD_CORRUPT', hint: /Try again later, or name .* another release/ } as const
+const invalid = { code: 'IMAGE_INVALID' } as const
+const otherPartitions = { ...invalid, hint: /a FAT boot partition, then an ext4 root partition/ }
+const withErrors = { ...invalid, hint: /Take a fresh copy of the image/ }
+
+const [first, second] = smallPartitions
+if (!first || !second) throw new Error('no partitions')
+const refusals: Refusal[] = [
+  {
+    title: 'a signature by another key',
+    ...untrusted,
+    message: /by the key [0-9A-F]{16}, which is not trusted/,
+    change: async ({ files, archive }) => {
       files[`${place}.sig`] = await signWith(archive, stranger)
     },
-  ],
-  [
-    'a signature of another archive',
-    'SIGNATURE_INVALID',
-    /another content/,
-    async ({ files }) => {
+  },
+  {
+    title: 'a signature of another archive',
+    ...untrusted,
+    message: /another content/,
+    change: async ({ files }) => {
       files[`${place}.sig`] = await signWith(Buffer.from('another'))
     },
-  ],
-  [
-    'another sha256 than that of the catalogue',
-    'DOWNLOAD_CORRUPT',
-    /has the sha256 [0-9a-f]{64} instead of 0{64}/,
-    ({ entry }) => {
+  },
+  {
+    title: 'another sha256 than that of the catalogue',
+    ...corrupt,
+    message: /has the sha256 [0-9a-f]{64} instead of 0{64}/,
+    change: ({ entry }) => {
       entry.image_download_sha256 = '0'.repeat(64)
     },
-  ],
-  [
-    'another size than that of the catalogue',
-    'DOWNLOAD_CORRUPT',
-    /announces \d+ bytes instead of/,
-    ({ files, archive }) => {
+  },
+  {
+    title: 'another size than that of the catalogue',
+    ...corrupt,
+    message: /announces \d+ bytes instead of/,
+    change: ({ files, archive }) => {
       files[place] = archive.subarray(0, -1000)
     },
-  ],
-  [
-    'a truncated archive',
-    'IMAGE_INVALID',
-    /`raspios-lite-arm64` is damaged or cut off/,
-    async ({ files, archive, entry }) => {
+  },
+  {
+    title: 'a truncated archive',
+    ...invalid,
+    message: /is damaged or cut off/,
+    hint: /Fetch it again, and compare its size and SHA-256/,
+    change: async ({ files, archive, entry }) => {
       const cut = archive.subarray(0, -1000)
       files[place] = cut
       files[`${place}.sig`] = await signWith(cut)
       for (const key of ['image_download_size', 'image_download_sha256']) delete entry[key]
     },
-  ],
-  [
-    'another image than that of the catalogue',
-    'DOWNLOAD_CORRUPT',
-    /does not unpack to the image/,
-    ({ entry }) => {
+  },
+  {
+    title: 'another image than that of the catalogue',
+    ...corrupt,
+    message: /does not unpack to the image/,
+    change: ({ entry }) => {
       entry.extract_sha256 = '0'.repeat(64)
     },
-  ],
+  },
+  {
+    title: 'an image of one partition',
+    ...otherPartitions,
+    message: /it has one partition, not a boot and a root/,
+    image: { partitions: [first] },
+  },
+  {
+    title: 'an image of three partitions',
+    ...otherPartitions,
+    message: /it has 3 partitions/,
+    image: {
+      partitions: [
+        first,
+        { ...second, sectors: 2048 },
+        { ...second, number: 3, startSector: second.startSector + 2048, sectors: 2048 },
+      ],
+    },
+  },
+  {
+    title: 'an image of overlapping partitions',
+    ...otherPartitions,
+    message: /has overlapping partitions 1 and 2/,
+    image: { partitions: [{ ...first, sectors: first.sectors + 8 }, second] },
+  },
+  {
+    title: 'an image with errors in its FAT',
+    ...withErrors,
+    message: /has errors in its boot file system \(partition 1, FAT\)/,
+    image: { damage: damageFat },
+  },
+  {
+    title: 'an image with errors in its ext4',
+    ...withErrors,
+    message: /has errors in its root file system \(partition 2, ext4\)/,
+    image: { damage: damageExt4 },
+  },
+  {
+    title: 'an image for another processor',
+    ...invalid,
+    message: /is an image for armhf; `hut` is baked for arm64/,
+    hint: /an image for arm64, or say `architecture: armhf`/,
+    image: { files: debianFiles({ architecture: 'armhf' }) },
+  },
+  {
+    title: 'an image of another release',
+    ...invalid,
+    message: /is bookworm, but `hut` is baked for trixie/,
+    hint: /Say `suite: bookworm`/,
+    image: { files: debianFiles({ codename: 'bookworm' }) },
+  },
+  {
+    title: 'an image without Debian',
+    ...invalid,
+    message: /holds no Debian/,
+    hint: /made of Debian packages/,
+    image: { files: { 'etc/hostname': 'x\n' } },
+  },
 ]
 
-for (const [title, code, message, change] of refusals) {
+for (const { title, code, message, hint, image, change } of refusals) {
   test.serial(`refused, and nothing of it is kept: ${title}`, async (t) => {
-    const published = await publish(t)
-    await change(published)
+    const published = await publish(t, image)
+    await change?.(published)
     const error = (await t.throwsAsync(published.fetchIt(named(name)), { code, message })) as PibakeError
-    t.not(error.hint, '')
+    t.true(error.message.includes(`\`${name}\``), error.message)
+    t.regex(error.hint, hint)
     const { cache, archive } = published
     t.false((await filesBelow(join(cache, 'blobs'))).includes(hashBytes(archive)))
     t.deepEqual(await filesBelow(join(cache, 'derived')), [])
@@ -246,71 +331,12 @@ for (const [title, code, message, change] of refusals) {
   })
 }
 
-const [first, second] = smallPartitions
-if (!first || !second) throw new Error('no partitions')
-const images: [title: string, message: RegExp, options: Parameters<typeof makeSmallImage>[1]][] = [
-  ['of one partition', /it has one partition, not a boot and a root/, { partitions: [first] }],
-  [
-    'of three partitions',
-    /it has 3 partitions/,
-    {
-      partitions: [
-        first,
-        { ...second, sectors: 2048 },
-        { ...second, number: 3, startSector: second.startSector + 2048, sectors: 2048 },
-      ],
-    },
-  ],
-  [
-    'of overlapping partitions',
-    /has overlapping partitions 1 and 2/,
-    { partitions: [{ ...first, sectors: first.sectors + 8 }, second] },
-  ],
-  [
-    'for another processor',
-    /is an image for armhf; `hut` is baked for arm64/,
-    { files: debianFiles({ architecture: 'armhf' }) },
-  ],
-  [
-    'of another release',
-    /is bookworm, but `hut` is baked for trixie/,
-    { files: debianFiles({ codename: 'bookworm' }) },
-  ],
-  ['without Debian', /holds no Debian/, { files: { 'etc/hostname': 'x\n' } }],
-]
-
-for (const [title, message, options] of images) {
-  test.serial(`refused: an image ${title}`, async (t) => {
-    const { fetchIt } = await publish(t, options)
-    const error = await t.throwsAsync(fetchIt(named(name)), { code: 'IMAGE_INVALID', message })
-    t.true(error?.message.includes(`\`${name}\``), error?.message)
-  })
-}
-
-test.serial('refused: file systems with errors, by the name that was given', async (t) => {
+test.serial('refused: a file with errors, and one that is not there, by the name that was given', async (t) => {
   const { fetchIt, image, folder } = await publish(t)
-  const broken = async (change: (path: string) => Promise<unknown>): Promise<ImageBase> => {
-    const path = join(folder, 'broken.img')
-    await copyFile(image, path)
-    await change(path)
-    return named('broken.img', folder)
-  }
-  const fat = await broken(async (path) => {
-    await using file = await open(path, 'r+')
-    await file.write(Buffer.from([1, 2, 3, 4]), 0, 4, (8 << 20) + 32 * 512 + 400)
-  })
-  await t.throwsAsync(fetchIt(fat), {
+  await damageFat(image)
+  await t.throwsAsync(fetchIt(named('pi.img', folder)), {
     code: 'IMAGE_INVALID',
-    message: /`broken.img` has errors in its boot file system/,
-  })
-  const ext4 = await broken((path) =>
-    runTool(tools, ['debugfs', '-w', '-R', 'set_inode_field / links_count 77', `${path}?offset=${smallRootOffset}`], {
-      writable: [path],
-    }),
-  )
-  await t.throwsAsync(fetchIt(ext4), {
-    code: 'IMAGE_INVALID',
-    message: /`broken.img` has errors in its root file system/,
+    message: '`pi.img` has errors in its boot file system (partition 1, FAT).',
   })
   await t.throwsAsync(fetchIt(named('absent.img', folder)), { code: 'IMAGE_INVALID', message: /ENOENT/ })
 })

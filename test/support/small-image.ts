@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, truncate, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { runTool } from '../../builder/host/sandbox.ts'
 import { encodeTable, type Partition } from '../../builder/image/table.ts'
@@ -40,4 +40,16 @@ export const makeSmallImage = async (
   const ext4 = ['mke2fs', '-q', '-F', '-t', 'ext4', '-L', 'rootfs', '-d', root, '-E', `offset=${smallRootOffset}`]
   await runTool(tools, [...ext4, path, `${rootMiB}m`], { readOnly: [root], writable: [path] })
   return path
+}
+
+/** Give the first FAT of a small image, which follows 32 reserved sectors, an entry that the second one does not have. */
+export const damageFat = async (image: string): Promise<void> => {
+  await using file = await open(image, 'r+')
+  await file.write(Buffer.from([1, 2, 3, 4]), 0, 4, bootStart + 32 * 512 + 400)
+}
+
+/** Give the root folder of a small image a count of links that is not right. */
+export const damageExt4 = async (image: string): Promise<void> => {
+  const place = `${image}?offset=${smallRootOffset}`
+  await runTool(tools, ['debugfs', '-w', '-R', 'set_inode_field / links_count 77', place], { writable: [image] })
 }
