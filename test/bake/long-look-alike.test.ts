@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import anyTest, { type TestFn } from 'ava'
 import { createMessage, generateKey, sign } from 'openpgp'
 import { bootImage } from '../../builder/boot/boot.ts'
+import { unpackKernel } from '../../builder/boot/kernel.ts'
 import { hashFile } from '../../builder/core/digest.ts'
 import { runTool } from '../../builder/host/sandbox.ts'
 import { unpackedKey } from '../../builder/image/base.ts'
@@ -40,8 +41,17 @@ test.before(async (t) => {
   await mkdir(join(project.overlays, 'greeting', 'usr/share/greeting'), { recursive: true })
   await writeFile(join(project.overlays, 'greeting', 'usr/share/greeting/text'), 'good morning\n')
   const stage = ['name: greeting', 'version: 1.0.0', 'summary: Says good morning', 'description: Says good morning.']
-  await writeFile(join(project.stages, 'greeting', 'stage.yaml'), [...stage, 'packages: [qrencode]', ''].join('\n'))
-  const profile = ['name: hut', 'summary: One small stage', 'stages: [greeting]', 'image: {marginMiB: 64}', '']
+  await writeFile(
+    join(project.stages, 'greeting', 'stage.yaml'),
+    [...stage, `packages: [${lookAlike.newerKernel}, qrencode]`, ''].join('\n'),
+  )
+  const profile = [
+    'name: hut',
+    'summary: One small stage',
+    'stages: [first-boot, greeting]',
+    'image: {marginMiB: 64}',
+    '',
+  ]
   await writeFile(join(project.profiles, 'hut.yaml'), profile.join('\n'))
 })
 test.after.always(() => checkout?.remove())
@@ -88,9 +98,18 @@ const namesOf = ({ diskId, boot, root }: BaseImage) => ({
   root: [root.partuuid, root.offsetBytes, root.ext4.label, root.ext4.uuid, root.ext4.features],
 })
 
-const bootFile = async (image: BaseImage, file: string, folder: string): Promise<string> => {
-  await extractBoot({ tools, image, destination: folder })
-  return readFile(join(folder, file), 'utf8')
+/** The release of the kernel on a boot partition, and those of the modules in the initramfs beside it. */
+const readKernelPair = async (folder: string) => {
+  const { bytes } = unpackKernel(await readFile(join(folder, 'kernel8.img')), 'kernel8.img')
+  const start = bytes.indexOf('Linux version ')
+  // Modules, which are compressed themselves, come first and as they are (mkinitramfs(8) of trixie).
+  const initramfs = (await readFile(join(folder, 'initramfs8'))).toString('latin1')
+  return {
+    kernel: /^Linux version (\S+)/.exec(bytes.toString('latin1', start, start + 200))?.[1],
+    modules: [
+      ...new Set([...initramfs.matchAll(/usr\/lib\/modules\/([^/\0]+)\/kernel\//g)].map(([, release]) => release)),
+    ],
+  }
 }
 
 ifReady(
@@ -126,12 +145,20 @@ ifReady(
     await t.notThrowsAsync(checkBase({ tools, path: image, label: 'hut', scratch: project.work }))
     const { stdout } = await runTool(tools, ['sfdisk', '--verify', image], { readOnly: [image] })
     t.regex(stdout, /No errors detected/)
-    for (const [index, file] of ['cmdline.txt', 'config.txt', 'user-data', 'meta-data', 'network-config'].entries()) {
-      const folders = ['before', 'after'].map((when) => join(project.root, `boot-${when}-${index}`))
-      const texts = [await bootFile(before, file, folders[0] ?? ''), await bootFile(after, file, folders[1] ?? '')]
-      t.is(texts[1], texts[0], file)
-      if (file === 'cmdline.txt') t.regex(texts[1] ?? '', / root=PARTUUID=6c6f6f6b-02 .* resize$/m)
+    const [bootBefore, bootAfter] = [join(project.root, 'boot-before'), join(project.root, 'boot-after')]
+    await extractBoot({ tools, image: before, destination: bootBefore })
+    await extractBoot({ tools, image: after, destination: bootAfter })
+    for (const file of ['cmdline.txt', 'config.txt', 'user-data', 'meta-data', 'network-config']) {
+      t.is(await readFile(join(bootAfter, file), 'utf8'), await readFile(join(bootBefore, file), 'utf8'), file)
     }
+    t.regex(await readFile(join(bootAfter, 'cmdline.txt'), 'utf8'), / root=PARTUUID=6c6f6f6b-02 .* resize$/m)
+
+    const release = lookAlike.newerKernel.replace('linux-image-', '')
+    t.deepEqual(await readKernelPair(bootAfter), { kernel: release, modules: [release] })
+    t.not((await readKernelPair(bootBefore)).kernel, release)
+    const initramfs = '/etc/initramfs-tools'
+    t.regex(await readBaseFile(tools, image, `${initramfs}/initramfs.conf`), /^MODULES=dep$/m)
+    t.is(await readBaseFile(tools, image, `${initramfs}/conf.d/zz-pibake`), '\n')
     t.is((await readBaseFile(tools, image, '/etc/machine-id')).trim(), 'uninitialized')
     t.is(await readBaseFile(tools, image, '/etc/fstab'), await readBaseFile(tools, unpacked, '/etc/fstab'))
     t.regex(await readBaseFile(tools, image, '/etc/hosts'), /^127\.0\.1\.1\s+hut$/m)
@@ -161,6 +188,30 @@ const customisation: Readonly<Record<string, string>> = {
   ].join('\n'),
 }
 
+/**
+ * An access point with that network, on the second of two simulated radios; the first is the card's own. networkd gives
+ * addresses on it, which is no interface of ours.
+ */
+const accessPoint = [
+  'modprobe mac80211_hwsim radios=2',
+  'for second in $(seq 30); do nmcli device set wlan1 managed no && break; sleep 1; done',
+  "printf '[Match]\\nName=wlan1\\n[Network]\\nAddress=10.9.9.1/24\\nDHCPServer=yes\\n[DHCPServer]\\nDNS=10.9.9.1\\n' >/run/systemd/network/10-village.network",
+  'networkctl reload',
+  'umask 077',
+  'cat >/run/ap.conf <<END',
+  'network={',
+  '	ssid="village"',
+  '	mode=2',
+  '	frequency=2412',
+  '	key_mgmt=WPA-PSK',
+  '	psk="correct horse"',
+  '}',
+  'END',
+  'wpa_supplicant -B -i wlan1 -c /run/ap.conf',
+  "timeout 180 sh -c 'until nmcli -g GENERAL.STATE device show wlan0 | grep -q ^100; do sleep 1; done'",
+  'iw dev wlan0 link; nmcli -g IP4.ADDRESS device show wlan0; cat /etc/resolv.conf; nmcli device',
+].join('\n')
+
 ifReady(
   title('its first boot grows the root, makes identities of its own, and honours what is on the boot partition'),
   async (t) => {
@@ -184,8 +235,9 @@ ifReady(
     }
     await using guest = await bootImage(request)
     const ask = async (script: string): Promise<string> =>
-      (await guest.run(script, { timeoutMs: 120_000 })).output.trim()
+      (await guest.run(script, { timeoutMs: 240_000 })).output.trim()
 
+    t.is(await ask('ls /usr/lib/modules | sort -V | tail -n 1'), await ask('uname -r'))
     t.is(
       await ask('cat /usr/share/greeting/text; dpkg -S /usr/share/greeting/text'),
       'good morning\npibake-greeting: /usr/share/greeting/text',
@@ -215,9 +267,22 @@ ifReady(
       'active\nenabled\n/etc/ssh/ssh_host_ed25519_key',
     )
     t.is(await ask('ls /boot/firmware/ssh /boot/firmware/userconf.txt 2>/dev/null | wc -l'), '0')
-    const wifi =
+
+    for (const check of ['hostname', 'machine-id', 'root-grown', 'clock', 'wired-address']) {
+      const { exitCode, output } = await guest.run(`/usr/lib/pibake/checks/first-boot/${check}`, { timeoutMs: 240_000 })
+      t.is(exitCode, 0, `${check}: ${output}`)
+    }
+    t.is(await ask('systemctl is-active NetworkManager.service systemd-networkd.service'), 'active\nactive')
+    const [wired = ''] = (await ask('nmcli -t -f DEVICE,TYPE,STATE device | grep :ethernet:connected$')).split(':')
+    t.regex(await ask(`networkctl status ${wired}`), /State: .*\(unmanaged\)/)
+    t.is((await ask(`ip -o -4 addr show dev ${wired}`)).split('\n').length, 1)
+    const stored =
       'nmcli -t -f NAME,TYPE connection show | grep village; nmcli -s -g 802-11-wireless-security.psk connection show netplan-wlan0-village'
-    t.is(await ask(wifi), 'netplan-wlan0-village:802-11-wireless\ncorrect horse')
+    t.is(await ask(stored), 'netplan-wlan0-village:802-11-wireless\ncorrect horse')
+    const joined = await ask(accessPoint)
+    t.regex(joined, /SSID: village$/m)
+    t.regex(joined, /^10\.9\.9\.\d+\/24$/m)
+    t.regex(joined, /^# Generated by NetworkManager\nnameserver 10\.9\.9\.1$/m)
     await guest.poweroff()
   },
 )
