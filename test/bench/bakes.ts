@@ -69,7 +69,8 @@ export const benchNothingChanged = async (checkout: Checkout): Promise<Row[]> =>
   return [{ id: 'no-op', what: 'Second run, nothing changed', measured: median(times), unit: 'ms', limit: 2000 }]
 }
 
-const firstUnit = async (folder: string): Promise<string> => {
+/** The first unit, by name, that a folder of files for the image has. */
+export const firstUnit = async (folder: string): Promise<string> => {
   const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.service')).sort()
   const [name] = names
   if (name === undefined) throw new Error(`no unit below ${folder}`)
@@ -89,11 +90,11 @@ export const benchEdit = async (checkout: Checkout, lastStage: string): Promise<
 }
 
 /** Median time of the image step alone, in milliseconds: mirror, lint, both file systems, digests. */
-export const imageStepMs = async (checkout: Checkout): Promise<number> => {
+export const imageStepMs = async (checkout: Checkout, profile: string): Promise<number> => {
   const times: number[] = []
   for (let count = 0; count < 3; count += 1) {
     await rm(checkout.project.images, { recursive: true, force: true })
-    times.push(stepMs(requireSteps(await checkout.runJson(args), 1), 'image'))
+    times.push(stepMs(requireSteps(await checkout.runJson(argsFor(profile)), 1), 'image'))
   }
   return median(times)
 }

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openKitchen } from '../../builder/bake/kitchen.ts'
 import { planBake } from '../../builder/bake/prepare.ts'
+import { projectAt } from '../../builder/core/project.ts'
 import { runCommand } from '../../builder/host/command.ts'
 import { makeScratch } from '../../builder/host/scratch.ts'
 import { type Checkout, makeCheckout } from '../support/checkout.ts'
@@ -12,12 +13,14 @@ import { benchEdit, benchNothingChanged, benchWholeBake, imageStepMs } from './b
 import { benchBoot } from './boot.ts'
 import { benchImage } from './image.ts'
 import { describeMachine, type Machine, machineLines, samePlace } from './machine.ts'
+import { benchPeers } from './peers/peers.ts'
+import { renderPeerPlot } from './peers/report.ts'
 import { renderPage, renderPlot, renderText } from './report.ts'
 import type { PartResult, Row, Say } from './result.ts'
 import { benchTwins } from './twins.ts'
 
 /** In the order of the page. */
-const parts = ['twins', 'bake', 'community', 'image', 'boot'] as const
+const parts = ['twins', 'bake', 'community', 'image', 'boot', 'peers'] as const
 type Part = (typeof parts)[number]
 
 const fixedSet = join(import.meta.dirname, 'twins.yaml')
@@ -70,43 +73,47 @@ const benchBothSets = async (
 }
 
 const docs = join(home, 'docs')
-const jsonPath = join(docs, 'bench.json')
 
-/** What earlier runs on a machine like this one found of the parts that are not measured now. */
-const readOthers = async (machine: Machine, chosen: ReadonlySet<Part>): Promise<PartResult[]> => {
-  const json = await readFile(jsonPath, 'utf8').catch(() => '{"results": []}')
+/**
+ * Where the report goes, and what earlier runs found of the parts that are not measured now: the documentation keeps
+ * together only what was measured on one machine.
+ */
+const openReport = async (
+  machine: Machine,
+  chosen: ReadonlySet<Part>,
+): Promise<{ folder: string; others: PartResult[] }> => {
+  const json = await readFile(join(docs, 'bench.json'), 'utf8').catch(() => '{"results": []}')
   const { results }: { results: PartResult[] } = JSON.parse(json)
   const others = results.filter(({ part }) => !chosen.has(part as Part))
-  if (others.every((result) => samePlace(result.machine, machine))) return others
-  return fail('`docs/bench.json` is from another machine: measure all parts, without `--only`.')
+  if (others.every((result) => samePlace(result.machine, machine))) return { folder: docs, others }
+  say('`docs/bench.json` is from another machine and stays as it is.')
+  return { folder: join(projectAt(home).state, 'bench'), others: [] }
 }
 
-const write = async (results: readonly PartResult[]): Promise<void> => {
+const write = async (folder: string, results: readonly PartResult[]): Promise<void> => {
   const sorted = parts.flatMap((part) => results.filter((result) => result.part === part))
-  await mkdir(docs, { recursive: true })
-  await writeFile(jsonPath, `${JSON.stringify({ results: sorted }, null, 2)}\n`)
-  await writeFile(join(docs, 'bench.md'), renderPage(sorted))
-  await writeFile(join(docs, 'bench.svg'), renderPlot(sorted.flatMap(({ rows }) => rows)))
-  say('\nWritten to docs/bench.md, docs/bench.json and docs/bench.svg.')
+  const { peers = [], own = [] } = Object.groupBy(sorted, ({ part }) => (part === 'peers' ? 'peers' : 'own'))
+  const files = {
+    'bench.json': `${JSON.stringify({ results: sorted }, null, 2)}\n`,
+    'bench.md': renderPage(sorted),
+    ...(own.length > 0 ? { 'bench.svg': renderPlot(own.flatMap(({ rows }) => rows)) } : {}),
+    ...(peers.length > 0 ? { 'bench-peers.svg': renderPeerPlot(peers.flatMap(({ rows }) => rows)) } : {}),
+  }
+  await mkdir(folder, { recursive: true })
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
+  say(`\nWritten below ${relative(home, folder)}: ${Object.keys(files).join(', ')}.`)
 }
 
-const bench = async (chosen: ReadonlySet<Part>, signal: AbortSignal): Promise<void> => {
-  const machine = describeMachine(home)
-  const others = chosen.size < parts.length ? await readOthers(machine, chosen) : []
-  for (const line of machineLines(machine)) say(line)
-  // The last thing that wants a network.
-  if (chosen.has('twins')) await runCommand([join(home, 'pibake'), 'fetch', '--profile', fixedSet])
-  if (chosen.has('community')) await runCommand([join(home, 'pibake'), 'fetch', '--profile', 'community'])
-  const checkout = await makeCheckout()
+/** Everything that bakes `pub` or starts from its image. */
+const benchPub = async (
+  checkout: Checkout,
+  chosen: ReadonlySet<Part>,
+  { add, signal }: { add: (part: Part, rows: Row[]) => void; signal: AbortSignal },
+): Promise<void> => {
   await using stack = new AsyncDisposableStack()
-  stack.defer(() => checkout.remove())
   const scratch = stack.use(await makeScratch(checkout.project.work))
   const { kitchen, steps } = await openPlan(checkout, 'pub', scratch.path, signal)
   const { tools, lock } = kitchen
-  const results: PartResult[] = []
-  const add = (part: Part, rows: Row[]): void => {
-    results.push({ part, machine, rows })
-  }
 
   say('\nWhole bake of pub')
   const whole = await benchWholeBake(checkout, { profile: 'pub', steps: steps.length, limitMs: 180_000 }, say)
@@ -123,7 +130,7 @@ const bench = async (chosen: ReadonlySet<Part>, signal: AbortSignal): Promise<vo
   }
   if (chosen.has('image')) {
     say('\nImage step')
-    const stepMs = await imageStepMs(checkout)
+    const stepMs = await imageStepMs(checkout, 'pub')
     add('image', await benchImage({ tools, image, stepMs, scratch: scratch.path }))
   }
   if (chosen.has('boot')) {
@@ -136,8 +143,39 @@ const bench = async (chosen: ReadonlySet<Part>, signal: AbortSignal): Promise<vo
       say('  skipped: this machine has no private binfmt_misc, or runs the target itself')
     else add('twins', await benchBothSets(checkout, { kitchen, steps }, stack, signal))
   }
+}
+
+const bench = async (chosen: ReadonlySet<Part>, signal: AbortSignal): Promise<void> => {
+  const machine = describeMachine(home)
+  const { folder, others } = await openReport(machine, chosen)
+  for (const line of machineLines(machine)) say(line)
+  // The last thing that wants a network, but for the peers.
+  if (chosen.has('twins')) await runCommand([join(home, 'pibake'), 'fetch', '--profile', fixedSet])
+  if (chosen.has('community')) await runCommand([join(home, 'pibake'), 'fetch', '--profile', 'community'])
+  const results: PartResult[] = []
+  const add = (part: Part, rows: Row[]): void => {
+    results.push({ part, machine, rows })
+  }
+  const inCheckout = async (work: (checkout: Checkout) => Promise<void>): Promise<void> => {
+    const checkout = await makeCheckout()
+    try {
+      await work(checkout)
+    } finally {
+      await checkout.remove()
+    }
+  }
+  if (chosen.size > 1 || !chosen.has('peers')) {
+    await inCheckout((checkout) => benchPub(checkout, chosen, { add, signal }))
+  }
+  if (chosen.has('peers')) {
+    say('\nThe same image by others')
+    await inCheckout(async (checkout) => {
+      const rows = await benchPeers(checkout, { say, signal })
+      if (rows.length > 0) add('peers', rows)
+    })
+  }
   say(`\n${renderText(results.flatMap(({ rows }) => rows))}`)
-  await write([...others, ...results])
+  await write(folder, [...others, ...results])
 }
 
 const chosen = chosenParts()

@@ -1,14 +1,12 @@
-import { formatBytes, formatDuration } from '../../builder/core/size.ts'
+import { escapeXml, formatRatio, formatValue } from './format.ts'
 import { machineLines, timeLine } from './machine.ts'
+import { renderPeers } from './peers/report.ts'
 import { isWithin, type PartResult, type Row, ratioOf } from './result.ts'
 
-const formatValue = (value: number, unit: Row['unit']): string =>
-  unit === 'ms' ? formatDuration(value) : formatBytes(value)
-
-const formatRatio = (row: Row): string => {
-  const ratio = ratioOf(row)
-  if (ratio === undefined) return ''
-  return `${ratio >= 9.95 ? ratio.toFixed(0) : ratio.toFixed(1)}×${row.ratio === 'faster' ? ' faster' : ''}`
+/** The ratio, and which way it is meant. */
+const stateRatio = (row: Row): string => {
+  const ratio = formatRatio(row)
+  return ratio !== '' && row.ratio === 'faster' ? `${ratio} faster` : ratio
 }
 
 const formatLimit = (row: Row): string => {
@@ -24,7 +22,7 @@ const cellsOf = (row: Row): string[] => [
   row.what,
   formatValue(row.measured, row.unit),
   row.reference ? `${row.reference.what}: ${formatValue(row.reference.value, row.unit)}` : '',
-  formatRatio(row),
+  stateRatio(row),
   formatLimit(row),
 ]
 
@@ -48,17 +46,24 @@ const runsOf = (results: readonly PartResult[]): string[] => {
   return [...runs].map(([when, of]) => `Measured ${of.map(({ part }) => part).join(', ')}: ${when}`)
 }
 
+const renderOwn = (rows: readonly Row[]): string =>
+  rows.length === 0
+    ? ''
+    : `![Bars of pibake against what it is held against](bench.svg)
+
+| ${headings.join(' | ')} |
+|${headings.map(() => '---').join('|')}|
+${rows.map((row) => `| ${cellsOf(row).join(' | ')} |`).join('\n')}
+`
+
 /** The page for `docs/`, whole, from results of one machine. */
 export const renderPage = (results: readonly PartResult[]): string => `# Measurements
 
 Written by \`npm run bench\`; ratios carry over to other machines, seconds do not. Raw numbers: [bench.json](bench.json).
 
-![Bars of pibake against what it is held against](bench.svg)
-
-| ${headings.join(' | ')} |
-|${headings.map(() => '---').join('|')}|
-${results.flatMap(({ rows }) => rows.map((row) => `| ${cellsOf(row).join(' | ')} |`)).join('\n')}
-
+${renderOwn(results.filter(({ part }) => part !== 'peers').flatMap(({ rows }) => rows))}${renderPeers(
+  results.filter(({ part }) => part === 'peers').flatMap(({ rows }) => rows),
+)}
 ## The machine
 
 ${[...results.slice(0, 1).flatMap(({ machine }) => machineLines(machine)), ...runsOf(results)]
@@ -80,20 +85,34 @@ ${[...results.slice(0, 1).flatMap(({ machine }) => machineLines(machine)), ...ru
   against a copy of the finished file, and against writing the same root file system without anything around it.
 - **Boot verdict**: until systemd says that the boot is over, against a boot to the same point with \`-cpu max\`, the
   image's own kernel command line and a cached disk.
+- **The same image by others**: the base of pibake with the stage \`ssh\`: about 160 packages of Debian for arm64 with a
+  kernel and an initramfs, and the project's own files, as a partition table, a boot partition and an ext4 root. pibake
+  makes its stage packages, its lint, its report and the lists of what is in the image besides. All take the packages
+  from the same files of one signed mirror on this machine, and every image is checked to have exactly the packages of
+  the lock. Times end when the disk has what was written. Each figure is one run. Memory as above; what was written is
+  what the disk counts meanwhile.
+  - All peers are those of Debian 13, with its qemu-user for what is arm64. That is registered in a user namespace of
+    the bench, which is why a chroot stands in for systemd-nspawn under debos: it cannot start in one.
+  - mmdebstrap (\`--variant=essential --dpkgopt=force-unsafe-io\`, packages read in place) keeps nothing: its second run
+    and its run after an edit are its first. Around it, \`mkfs.vfat\`, \`mcopy\` and \`mke2fs -d\` write the image.
+  - mkosi has \`Incremental=yes\` and \`PackageCacheDirectory=\`, and writes the image with systemd-repart, offline.
+  - vmdb2 has \`--rootfs-tarball\`, and its zerofree is off. debos has two recipes, one that packs the tree and one that
+    makes the image of it, uncompressed, without fakemachine. Both mount what they write, so the boot partition is ext2
+    where the kernel has no driver for FAT; what they do to make an image of a finished tree is their second run.
+  - Only mkosi compresses by itself; it is given pibake's level (\`CompressLevel=\` 3 for zst, 6 for xz).
 
 ## Run it
 
 \`\`\`
-sudo npm run bench                    # all, about 15 minutes on two cores
-sudo npm run bench -- --only twins    # some: twins, bake, community, image, boot
+sudo npm run bench                    # all, about 35 minutes on two cores
+sudo npm run bench -- --only twins    # some: twins, bake, community, image, boot, peers
 \`\`\`
 
-It needs what \`pibake fetch\` brings for \`pub\` and \`community\`, and leaves nothing behind but \`docs/bench.md\`,
-\`docs/bench.json\` and \`docs/bench.svg\`. With \`--only\` the other rows stay as they were. Close everything else that
-uses the processor or the disk.
+It brings what it lacks of \`pub\`, \`community\` and the peers, and leaves nothing behind but \`docs/bench.md\`,
+\`docs/bench.json\` and the two plots, and the peers' packages below \`.pibake/bench-peers\`, which may be deleted. With
+\`--only\` the other rows stay as they were; on another machine than theirs the result goes to \`.pibake/bench\` instead.
+Close everything else that uses the processor or the disk.
 `
-
-const escapeXml = (text: string): string => text.replace(/[&<>]/g, (sign) => `&#${sign.charCodeAt(0)};`)
 
 /** A bar for each side of each row that has two, longest first within a row; widths are relative to that row. */
 export const renderPlot = (rows: readonly Row[]): string => {
@@ -112,7 +131,7 @@ export const renderPlot = (rows: readonly Row[]): string => {
         `<text ${place} y="${y + 13}">${escapeXml(`${label}: ${formatValue(value, row.unit)}`)}</text>`,
       ].join('')
     }
-    const title = escapeXml(`${row.what.replaceAll('`', '')} (${formatRatio(row)})`)
+    const title = escapeXml(`${row.what.replaceAll('`', '')} (${stateRatio(row)})`)
     return [
       `<text x="${left}" y="${top + 12}" font-weight="bold" fill="#111">${title}</text>`,
       line(row.measured, 'pibake', top + 20, '#c51a4a'),

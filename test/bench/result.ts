@@ -13,6 +13,8 @@ export interface Row {
   ratio?: 'faster' | 'slower'
   /** The most that `measured` may be, or the least (`faster`) or most (`slower`) that the ratio may be. */
   limit?: number
+  /** Why pibake is behind, where it is. */
+  note?: string
 }
 
 /** The ratio of a row as it is stated; undefined for a row without reference. */
