@@ -92,7 +92,10 @@ ${[...results.slice(0, 1).flatMap(({ machine }) => machineLines(machine)), ...ru
   the lock. Times end when the disk has what was written. Each figure is one run. Memory as above; what was written is
   what the disk counts meanwhile.
   - All peers are those of Debian 13, with its qemu-user for what is arm64. That is registered in a user namespace of
-    the bench, which is why a chroot stands in for systemd-nspawn under debos: it cannot start in one.
+    the bench, which \`chroot\` and the mmdebstrap of debos enter by a wrapper; a chroot stands in for systemd-nspawn
+    under debos, for that cannot start in one, and \`udevadm\` does nothing, for there is no udevd.
+  - Their root partition is 256 MiB larger than pibake's, for they leave apt's lists on it. The partition table of mkosi
+    is a GPT. vmdb2 is given a loop device. The SHA-256 of the image is part of everybody's time.
   - mmdebstrap (\`--variant=essential --dpkgopt=force-unsafe-io\`, packages read in place) keeps nothing: its second run
     and its run after an edit are its first. Around it, \`mkfs.vfat\`, \`mcopy\` and \`mke2fs -d\` write the image.
   - mkosi has \`Incremental=yes\` and \`PackageCacheDirectory=\`, and writes the image with systemd-repart, offline.
