@@ -60,6 +60,6 @@ export const formatStanza = (stanza: Readonly<Record<string, string | undefined>
     .map(([name, value]) => (value === '' || value.startsWith('\n') ? `${name}:${value}\n` : `${name}: ${value}\n`))
     .join('')
 
-/** Paragraphs as text, an empty line between them. */
+/** Paragraphs as text, an empty line after each, as Debian's indexes have it: debootstrap does not see a last one without. */
 export const formatStanzas = (stanzas: Iterable<Readonly<Record<string, string | undefined>>>): string =>
-  [...stanzas].map(formatStanza).join('\n')
+  [...stanzas].map((stanza) => `${formatStanza(stanza)}\n`).join('')

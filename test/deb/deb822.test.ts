@@ -45,6 +45,11 @@ test('formatting is what parsing reads', (t) => {
   const stanzas = [...parseStanzas(text)]
   t.deepEqual([...parseStanzas(formatStanzas(stanzas))], stanzas)
   t.is(formatStanza({ A: '1', B: undefined, C: '\n x' }), 'A: 1\nC:\n x\n')
+  t.is(
+    formatStanzas([{ A: '1' }, { A: '2' }]),
+    'A: 1\n\nA: 2\n\n',
+    'debootstrap reads none that has no empty line after it',
+  )
 })
 
 for (const [name, broken] of [

@@ -191,6 +191,7 @@ Pin-Priority: -1
 Package: a b
 Pin: release n=sid
 Pin-Priority: 600
+
 `,
   )
 
