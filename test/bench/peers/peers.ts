@@ -138,10 +138,17 @@ export const benchPeers = async (
   const task: Task = { ...prepared, environment }
   const figures = new Map<Peer, Figures>()
   for (const peer of peers) {
-    const taken = await runPeer(task, peer)
-    tell(peer, taken)
-    figures.set(peer, taken)
+    try {
+      const taken = await runPeer(task, peer)
+      tell(peer, taken)
+      figures.set(peer, taken)
+    } catch (error) {
+      signal.throwIfAborted()
+      // What the others took, in many minutes, is not lost with one.
+      say(`  ${peer} made no image: ${error instanceof Error ? error.message : String(error)}`)
+    }
   }
+  if (figures.size < peers.length) process.exitCode = 1
   const compressed = await compressAll(checkout, task)
   return peerRows({ pibake, figures, compressed, versions: prepared.host.versions })
 }
