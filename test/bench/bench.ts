@@ -189,5 +189,11 @@ if (process.env[marker] === undefined) {
 } else {
   const interrupted = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort())
-  await bench(chosen, interrupted.signal)
+  try {
+    await bench(chosen, interrupted.signal)
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error
+    say('Interrupted; what was measured before is as it was.')
+    process.exitCode = 130
+  }
 }

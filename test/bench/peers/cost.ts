@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, type Stats, statSync } from 'node:fs'
 import { runCommand } from '../../../builder/host/command.ts'
 import { peakMemory } from '../measure.ts'
 
@@ -12,16 +12,18 @@ export interface Cost {
   writtenBytes: number | undefined
 }
 
+/** The disk that a file is on, `254:0`: its device number taken apart as gnu_dev_major(3) and gnu_dev_minor(3) do. */
+export const diskOf = ({ dev }: Stats): string => `${(dev >> 8) & 0xfff}:${(dev & 0xff) | ((dev >> 12) & 0xfff00)}`
+
 /**
  * Bytes written to the disk below a folder since the machine started: sectors of 512 bytes, the seventh field of the
  * disk's `stat` (Documentation/block/stat.rst). Undefined for a file system without a disk of its own, as btrfs and overlayfs are.
  */
 const readWritten = (folder: string): number | undefined => {
-  const { dev } = statSync(folder)
-  // As gnu_dev_major(3) and gnu_dev_minor(3) take a device number apart.
-  const [major, minor] = [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)]
   try {
-    const fields = readFileSync(`/sys/dev/block/${major}:${minor}/stat`, 'utf8').trim().split(/\s+/)
+    const fields = readFileSync(`/sys/dev/block/${diskOf(statSync(folder))}/stat`, 'utf8')
+      .trim()
+      .split(/\s+/)
     return Number(fields[6]) * 512
   } catch {
     return undefined

@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { z } from 'zod'
 import { runCommand, spawnCommand } from '../../../builder/host/command.ts'
 import type { Tools } from '../../../builder/host/sandbox.ts'
+import { diskOf } from './cost.ts'
 
 /** Where the peers work: `/work` on their host, a folder of this machine. What is in it goes when it is disposed. */
 export interface Room extends AsyncDisposable {
@@ -14,15 +15,25 @@ export interface Room extends AsyncDisposable {
 
 const enter = join(import.meta.dirname, 'enter.sh')
 
-/** Loop devices that stand for files below a folder: a peer that was killed has not detached its own. */
-const loopsBelow = (folder: string): string[] =>
-  readdirSync('/sys/block').filter((name) => {
-    try {
-      return readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8').startsWith(`${folder}/`)
-    } catch {
-      return false
-    }
-  })
+const loopList = z.object({
+  loopdevices: z.array(z.object({ name: z.string(), 'back-ino': z.number(), 'back-maj:min': z.string() })),
+})
+
+/**
+ * Loop devices that stand for files in a folder: a peer that was killed has not detached its own. By disk and inode, for
+ * their path is that of the mount namespace where they were made.
+ */
+const loopsOf = async (folder: string): Promise<string[]> => {
+  const { stdout } = await runCommand(['losetup', '--list', '--json', '--output', 'NAME,BACK-INO,BACK-MAJ:MIN'])
+  if (stdout.trim() === '') return []
+  const names = await readdir(folder).catch(() => [])
+  const files = await Promise.all(names.map((name) => lstat(join(folder, name))))
+  const places = new Set(files.map((file) => `${diskOf(file)} ${file.ino}`))
+  return loopList
+    .parse(JSON.parse(stdout))
+    .loopdevices.filter((loop) => places.has(`${loop['back-maj:min'].trim()} ${loop['back-ino']}`))
+    .map(({ name }) => name)
+}
 
 /** Make the room of one peer. `environment` is what its recipes read. */
 export const openRoom = async (options: {
@@ -34,7 +45,7 @@ export const openRoom = async (options: {
 }): Promise<Room> => {
   const { path, host, mirror, signal } = options
   const remove = async (): Promise<void> => {
-    for (const name of loopsBelow(path)) await runCommand(['losetup', '--detach', `/dev/${name}`])
+    for (const name of await loopsOf(path)) await runCommand(['losetup', '--detach', name])
     for (const folder of [path, `${path}.root`]) await rm(folder, { recursive: true, force: true })
   }
   await remove()
