@@ -57,7 +57,7 @@ const treePath = ({ folder }: Task): string => join(folder, 'tree')
 /** How long a peer takes to write the image of the tree that is common to those that can do only that. */
 const imageMs = async (task: Task, room: Room, peer: Peer): Promise<number> => {
   await rename(treePath(task), join(room.path, 'tree'))
-  const { cost } = await costOf(task.folder, () => room.start(`${peer}/image`, ['/work/tree']))
+  const { cost } = await costOf(task.folder, () => room.start(`${peer}/image`, ['/bench/tree']))
   await rename(join(room.path, 'tree'), treePath(task))
   return cost.wallMs
 }
@@ -90,7 +90,7 @@ export const compressAsPeer = async (
 ): Promise<{ wallMs: number; sizeBytes: number }> => {
   await using room = await openPeerRoom(task, 'compress')
   await link(image, join(room.path, 'image.img'))
-  const { cost } = await costOf(task.folder, () => room.start('mkosi/compress', ['/work/image.img', form]))
+  const { cost } = await costOf(task.folder, () => room.start('mkosi/compress', ['/bench/image.img', form]))
   const { size } = await stat(join(room.path, `image.img.${form}`))
   return { wallMs: cost.wallMs, sizeBytes: size }
 }

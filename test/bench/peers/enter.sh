@@ -4,7 +4,7 @@
 # usage: enter.sh TREE MIRROR WORK COMMAND [ARGUMENT…]
 # TREE    root with the peers, which stays as it is
 # MIRROR  folder that is /mirror inside
-# WORK    folder that is /work inside; what is written elsewhere lands beside it
+# WORK    folder that is /bench inside; what is written elsewhere lands beside it
 set -eu
 tree=$1 mirror=$2 work=$3
 shift 3
@@ -15,7 +15,7 @@ mkdir -p "$work/tmp" "$root/upper" "$root/work" "$root/merged"
 mount --make-rprivate /
 mount -t overlay peers "$root/merged" -o "lowerdir=$tree,upperdir=$root/upper,workdir=$root/work"
 cd "$root/merged"
-mkdir -p dev mirror proc recipes root run sys tmp work .old
+mkdir -p dev mirror proc recipes root run sys tmp bench .old
 touch etc/resolv.conf
 rm -f etc/mtab
 ln -s ../proc/self/mounts etc/mtab
@@ -27,7 +27,7 @@ mount --rbind /sys sys
 mount -t proc proc proc
 mount -t tmpfs -o mode=0755 tmpfs run
 mkdir run/lock
-mount --bind "$work" work
+mount --bind "$work" bench
 mount --bind "$work/tmp" tmp
 mount --bind "$work/tmp" var/tmp
 for pair in "$mirror mirror" "$recipes recipes"; do

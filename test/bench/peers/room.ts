@@ -6,7 +6,7 @@ import { runCommand, spawnCommand } from '../../../builder/host/command.ts'
 import type { Tools } from '../../../builder/host/sandbox.ts'
 import { diskOf } from './cost.ts'
 
-/** Where the peers work: `/work` on their host, a folder of this machine. What is in it goes when it is disposed. */
+/** Where the peers work: `/bench` on their host, a folder of this machine. What is in it goes when it is disposed. */
 export interface Room extends AsyncDisposable {
   path: string
   /** Start a recipe: a path below `recipes/`, and its arguments. */
