@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { isSha256, type Sha256 } from '../core/digest.ts'
+import type { Sha256 } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
 import { nearest } from '../core/text.ts'
-import type { LockedBase } from '../lock/schema.ts'
+import { type LockedBase, sha256Schema } from '../lock/schema.ts'
 import { catalogueVariable, raspberryPi } from './publisher.ts'
 import { fetchText } from './text.ts'
 
@@ -24,17 +24,15 @@ export interface CatalogueImage {
 /** What Raspberry Pi Imager has to know of an image, as its list says. */
 type ImagerFacts = NonNullable<LockedBase['imager']>
 
-const digest = z.custom<Sha256>((value) => typeof value === 'string' && isSha256(value))
-
 /** An entry as the Imager's schema has it (rpi-imager, doc/json-schema/os-list-schema.json), as far as it is used here. */
 const entrySchema = z.object({
   name: z.string(),
   url: z.url({ protocol: /^https?$/ }),
   release_date: z.iso.date().optional().catch(undefined),
   image_download_size: z.int().positive().optional().catch(undefined),
-  image_download_sha256: digest.optional(),
+  image_download_sha256: sha256Schema.optional(),
   extract_size: z.int().positive().optional().catch(undefined),
-  extract_sha256: digest.optional(),
+  extract_sha256: sha256Schema.optional(),
   devices: z.array(z.string()).optional().catch(undefined),
   init_format: z.string().optional().catch(undefined),
 })

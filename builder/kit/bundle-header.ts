@@ -2,7 +2,8 @@ import type { FileHandle } from 'node:fs/promises'
 import { getRawHeader } from '@electron/asar'
 import { z } from 'zod'
 import type { Sha256 } from '../core/digest.ts'
-import { bundleLimits, manifestPath, refuseBundle, sha256Schema, showText } from './bundle.ts'
+import { sha256Schema } from '../lock/schema.ts'
+import { bundleLimits, manifestPath, refuseBundle, showText } from './bundle.ts'
 import { pathFault } from './bundle-path.ts'
 
 /** A file as the header of an asar states it. */

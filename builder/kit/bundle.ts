@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { isSha256, type Sha256 } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
+import { sha256Schema } from '../lock/schema.ts'
 
 /** What a bundle may be at most; anything larger is refused before memory or disk is given to it. */
 export const bundleLimits = {
@@ -17,11 +17,6 @@ export const manifestPath = 'manifest.json'
 
 /** Value of `format` in the manifests that this pibake writes and reads. */
 export const bundleFormat = 'pibake-bundle-1'
-
-export const sha256Schema = z.custom<Sha256>(
-  (value) => typeof value === 'string' && isSha256(value),
-  'must be a SHA-256 in hex',
-)
 
 const bundleFile = z.strictObject({
   path: z.string().describe('below the checkout, with `/`'),

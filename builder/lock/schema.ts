@@ -3,6 +3,8 @@ import { isSha256, type Sha256 } from '../core/digest.ts'
 
 const sha256 = z.custom<Sha256>((value) => typeof value === 'string' && isSha256(value), 'must be a SHA-256 in hex')
 
+export { sha256 as sha256Schema }
+
 /** A path below a mirror: relative, without `..`, never an address. */
 const poolPath = z
   .string()

@@ -2,15 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
-import { isSha256, type Sha256 } from '../core/digest.ts'
 import { errnoOf } from '../core/error.ts'
 import type { Project } from '../core/project.ts'
-
-const sha256 = z.custom<Sha256>((value) => typeof value === 'string' && isSha256(value))
+import { sha256Schema } from '../lock/schema.ts'
 
 const recordSchema = z.record(
   z.string(),
-  z.object({ key: sha256, sha256, sizeBytes: z.int().nonnegative(), mtimeMs: z.number() }),
+  z.object({ key: sha256Schema, sha256: sha256Schema, sizeBytes: z.int().nonnegative(), mtimeMs: z.number() }),
 )
 
 /** By file name: what was written beside an image, from what (`key`), and how to tell that it is still the same file. */
