@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { open, rename, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { availableParallelism, freemem } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { Transform } from 'node:stream'
@@ -12,6 +12,7 @@ import { unfinishedFolder } from '../core/project.ts'
 import { spawnTool, type Tools } from '../host/sandbox.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { explainWrite } from '../kit/write-failure.ts'
+import { giveName } from './replace.ts'
 
 /** Forms in which an image is handed on; each is the ending of its file. */
 export const compressions = ['xz', 'zst'] as const
@@ -129,8 +130,6 @@ export const compressImage = async (options: CompressOptions): Promise<{ sizeByt
   } catch (error) {
     throw explain(error, destination, signal)
   }
-  await rename(temporary, destination)
-  await using folder = await open(dirname(destination), 'r')
-  await folder.sync()
+  await giveName(temporary, destination)
   return { sizeBytes, sha256: asSha256(hash.digest('hex')) }
 }

@@ -1,4 +1,4 @@
-import { open, rename, stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { hashFile, type Sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
@@ -6,6 +6,7 @@ import { unfinishedFolder } from '../core/project.ts'
 import { runTool, type Tools } from '../host/sandbox.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { explainWrite } from '../kit/write-failure.ts'
+import { giveName } from './replace.ts'
 
 export interface Qcow2Options {
   tools: Tools
@@ -50,8 +51,6 @@ export const writeQcow2 = async (options: Qcow2Options): Promise<{ sizeBytes: nu
   await using file = await open(partial, 'r')
   await file.sync()
   const sha256 = await hashFile(partial, cancel)
-  await rename(partial, destination)
-  await using folder = await open(dirname(destination), 'r')
-  await folder.sync()
+  await giveName(partial, destination)
   return { sizeBytes: (await file.stat()).size, sha256 }
 }
