@@ -13,12 +13,10 @@ import { digestImage, renderBmap } from './bmap.ts'
 import { listBoot, writeBoot } from './boot.ts'
 import { encodeGpt, gptTypes } from './encode-gpt.ts'
 import type { DiskLayout } from './layout.ts'
-import { blockBytes, type FileSystemSize, fitFileSystem, measureTree } from './measure.ts'
+import { align, blockBytes, type FileSystemSize, fitFileSystem, measureTree } from './measure.ts'
 import { isOutOfRoom, writeRoot } from './root.ts'
 import { encodeTable, linuxType, sectorBytes } from './table.ts'
 
-/** Sizes of root file systems are multiples of this. */
-const stepBytes = 4 << 20
 /** What a GPT needs after the last partition, in whole MiB. */
 const gptTailBytes = 1 << 20
 
@@ -213,7 +211,7 @@ export const assembleImage = async (options: AssembleOptions): Promise<Assembled
         break
       } catch (error) {
         if (!isOutOfRoom(error) || attempt === 4) throw error
-        const bytes = Math.ceil((size.sizeBytes * 1.05) / stepBytes) * stepBytes
+        const bytes = align(size.sizeBytes * 1.05)
         options.emit({ type: 'debug', message: `root file system too small, trying ${formatBytes(bytes)}` })
         size = { sizeBytes: bytes, inodes: Math.ceil(size.inodes * 1.05) }
         await rm(temporary, { force: true })

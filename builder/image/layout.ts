@@ -1,12 +1,12 @@
 import { PibakeError } from '../core/error.ts'
 import { clusterSectors } from './boot.ts'
+import { align } from './measure.ts'
 import type { BaseImage } from './open.ts'
 import { rootFeatures } from './root.ts'
 import { sectorBytes } from './table.ts'
 
-/** Where partitions begin: 8 MiB as on Raspberry Pi OS since 2025-03, then on 4 MiB, the erase block of most cards. */
+/** Where the first partition begins, as on Raspberry Pi OS since 2025-03. */
 const bootStartBytes = 8 << 20
-const alignmentBytes = 4 << 20
 
 /** What a GUID partition table and its partitions are called; `rootType` is the GUID of the type of the root's. */
 export interface GptIdentity {
@@ -34,8 +34,6 @@ export interface DiskLayout {
   }
   root: { startBytes: number; label: string; uuid: string; features: readonly string[] }
 }
-
-const align = (bytes: number): number => Math.ceil(bytes / alignmentBytes) * alignmentBytes
 
 /** The layout of an image that is made from nothing. */
 export const newLayout = (options: {

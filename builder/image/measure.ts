@@ -1,5 +1,11 @@
 import { walkTree } from './walk.ts'
 
+/** The erase block of most cards: partitions begin and end on it. */
+const alignmentBytes = 4 << 20
+
+/** The next multiple of the alignment. */
+export const align = (bytes: number): number => Math.ceil(bytes / alignmentBytes) * alignmentBytes
+
 /** The ext4 block size; a Pi's kernel has pages of 4 or 16 KiB and takes it either way. */
 export const blockBytes = 4096
 const inodeBytes = 256
@@ -59,6 +65,5 @@ export const fitFileSystem = (tree: TreeSize, marginMiB: number): FileSystemSize
     const tables = groups * (2 + (perGroup * inodeBytes) / blockBytes)
     blocks = content + tables + backups * (2 + reservedDescriptorBlocks)
   }
-  const step = 4 << 20
-  return { sizeBytes: Math.ceil((blocks * blockBytes) / step) * step, inodes: Math.ceil(inodes) }
+  return { sizeBytes: align(blocks * blockBytes), inodes: Math.ceil(inodes) }
 }
