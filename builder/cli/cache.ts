@@ -17,15 +17,28 @@ import { defineCommand, type Result } from './command.ts'
 import type { Context } from './context.ts'
 import { planOf } from './planned.ts'
 
-/** Everything that any lock of the checkout names, with what it is called. */
-const lockedItems = async (project: Project): Promise<Map<Sha256, string>> => {
+/** What the locks of a checkout need of the cache. */
+interface Locked {
+  /** All that was fetched, with what it is called. */
+  labels: ReadonlyMap<Sha256, string>
+  /** Keys of what was unpacked from the bases: it takes minutes to do again. */
+  unpacked: ReadonlySet<Sha256>
+}
+
+const readLocked = async (project: Project): Promise<Locked> => {
   const names = (await readdir(project.locks).catch(() => [])).filter((name) => name.endsWith('.lock.json'))
   const labels = new Map<Sha256, string>()
+  const unpacked = new Set<Sha256>()
   for (const name of names) {
     const path = join(project.locks, name)
     const lock = name.startsWith('tools-') ? undefined : await readLock(path)
     const tools = name.startsWith('tools-') ? await readToolsLock(path) : undefined
-    if (lock?.base) labels.set(lock.base.archive.sha256, lock.base.name)
+    if (lock?.base) {
+      const { name: base, archive, image } = lock.base
+      labels.set(archive.sha256, base)
+      unpacked.add(unpackedKey(archive.sha256))
+      for (const architecture of ['arm64', 'armhf'] as const) unpacked.add(packagesKey(image.sha256, architecture))
+    }
     const debs = [...(tools?.debs ?? []), ...(lock?.steps.flatMap((step) => step.debs) ?? []), ...(lock?.extras ?? [])]
     for (const { name, version, sha256 } of debs) labels.set(sha256, `${name} ${version}`)
     for (const { name, version, sha256 } of Object.values(lock?.npm ?? {}).flat()) {
@@ -33,21 +46,7 @@ const lockedItems = async (project: Project): Promise<Map<Sha256, string>> => {
     }
     for (const { name, sha256 } of Object.values(lock?.artifacts ?? {}).flat()) labels.set(sha256, name)
   }
-  return labels
-}
-
-/** Keys of what was unpacked from the bases that any lock names: it takes minutes to do again. */
-const unpackedBases = async (project: Project): Promise<Set<Sha256>> => {
-  const keys = new Set<Sha256>()
-  for (const name of await readdir(project.locks).catch(() => [])) {
-    if (!name.endsWith('.lock.json') || name.startsWith('tools-')) continue
-    const lock = await readLock(join(project.locks, name))
-    if (!lock?.base) continue
-    const { archive, image } = lock.base
-    keys.add(unpackedKey(archive.sha256))
-    for (const architecture of ['arm64', 'armhf'] as const) keys.add(packagesKey(image.sha256, architecture))
-  }
-  return keys
+  return { labels, unpacked }
 }
 
 const notPlannable = new Set(['LOCK_STALE', 'LOCK_INVALID', 'MISSING_OFFLINE', 'CONFIG_INVALID', 'IMAGE_INVALID'])
@@ -77,7 +76,7 @@ const show = async ({ project }: Context): Promise<Result> => {
 }
 
 const verify = async (blobs: Blobs, { project, emit, signal }: Context): Promise<Result> => {
-  const labels = await lockedItems(project)
+  const { labels } = await readLocked(project)
   const verdict = await runStep(emit, { id: 'verify', title: 'Read everything in the cache' }, () =>
     verifyCache(blobs, { labels, emit, stepId: 'verify', signal }),
   )
@@ -102,7 +101,8 @@ const prune = async (blobs: Blobs, context: Context, dryRun: boolean): Promise<R
   const { project } = context
   const wanted = await wantedLayers(context)
   const unwanted = (await listLayers(project.cache)).filter((key) => !wanted.has(key))
-  const keep = { blobs: new Set((await lockedItems(project)).keys()), derived: await unpackedBases(project) }
+  const { labels, unpacked } = await readLocked(project)
+  const keep = { blobs: new Set(labels.keys()), derived: unpacked }
   const freed: Amount = await pruneCache(blobs, keep, { dryRun })
   if (!dryRun) for (const key of unwanted) await dropLayer(project.cache, key)
   const verb = dryRun ? 'Would free' : 'Freed'
