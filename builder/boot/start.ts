@@ -24,9 +24,9 @@ export const prepareStart = async (
   }
   const addition = join(folder, 'addition')
   await writeFile(addition, `${additionName}=${guestCommandLine('', { board, ...guest })}`)
-  const variables = firmware.variables === undefined ? undefined : join(folder, 'variables.fd')
-  if (firmware.variables !== undefined && variables !== undefined) {
-    await copyFile(join(tools.root, firmware.variables), variables)
-  }
-  return { by: 'firmware', code: firmware.code, variables, addition }
+  const { code } = firmware
+  if (firmware.variables === undefined) return { by: 'firmware', code, variables: undefined, addition }
+  const variables = join(folder, 'variables.fd')
+  await copyFile(join(tools.root, firmware.variables), variables)
+  return { by: 'firmware', code, variables, addition }
 }
