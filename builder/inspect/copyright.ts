@@ -32,9 +32,11 @@ const readSynopsis = (synopsis: string, lookUp: (name: string) => string): strin
 
 const isMachineReadable = (text: string): boolean => /^Format(?:-Specification)?:/m.test(text.slice(0, 2000))
 
+const keptFields = new Set(['Files', 'License'])
+
 const readStanzas = (text: string): Stanza[] => {
   try {
-    return [...parseStanzas(text)]
+    return [...parseStanzas(text, { fields: keptFields })]
   } catch (error) {
     // A file that says it is machine-readable, and is not.
     if (error instanceof SyntaxError) return []
