@@ -104,15 +104,14 @@ export const bakePlan = async (
       const planned = steps.find(({ id }) => id === entry.stage.name)?.inputs ?? []
       stagePackages.push(await stagePackage(kitchen, entry, planned))
     }
-    const written = {
+    return writeImage(kitchen, {
       stepId: image.id,
       finaliseKey: finalise.key,
       base: base?.image,
       layers,
       stagePackages,
       destination: path,
-    }
-    return await writeImage(kitchen, written)
+    })
   })
   await rememberImage(project, profile.output, { key: image.key, sha256: result.sha256 })
   await noteStageVersions(kitchen)
