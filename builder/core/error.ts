@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'DISK_FULL'
   | 'BOOT_FAILED'
   | 'CHECKS_FAILED'
+  | 'DEVICE_REFUSED'
   | 'BUSY'
   | 'INTERRUPTED'
 
@@ -39,6 +40,7 @@ const inputCodes: ReadonlySet<ErrorCode> = new Set([
   'IMAGE_INVALID',
   'BUNDLE_INVALID',
   'BUNDLE_DIFFERS',
+  'DEVICE_REFUSED',
 ])
 
 /** A failure that a user can cause and mend: one sentence naming the offender, and a hint that says what to do. */
