@@ -75,12 +75,11 @@ const readCounted = async function* (
   }
 }
 
-const unpackWithTool = async (
+const unpackWithTool = async function* (
   path: string,
   kind: keyof typeof unpackers,
-  destination: string,
   { tools, label, onProgress, signal }: UnpackOptions,
-): Promise<void> => {
+): AsyncGenerator<Uint8Array> {
   const [program = '', ...args] = unpackers[kind]
   const { size } = await stat(path)
   const unpacker = spawnTool(tools, [program, ...args], { signal })
@@ -88,11 +87,10 @@ const unpackWithTool = async (
   // An unpacker that has ended takes no more; its status says why.
   const fed = pipeline(readCounted(path, { start: 0, length: size }, onProgress), unpacker.stdin).catch(() => undefined)
   try {
-    await writeSparse(destination, unpacker.stdout)
-  } catch (error) {
-    unpacker.kill('SIGKILL')
-    throw error
+    yield* unpacker.stdout as AsyncIterable<Buffer>
   } finally {
+    // Of no effect on one that has come to its end; whoever stops reading earlier wants no more.
+    if (!unpacker.stdout.readableEnded) unpacker.kill('SIGKILL')
     await fed
   }
   const { exitCode } = await unpacker
@@ -101,44 +99,50 @@ const unpackWithTool = async (
   if (exitCode !== 0) throw damaged(label, reason === '' ? `${program} cannot unpack it` : reason.replace(/\.$/, ''))
 }
 
-const unpackZip = async (path: string, destination: string, options: UnpackOptions): Promise<void> => {
+const inflate = async function* (packed: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array> {
+  const inflater = createInflateRaw()
+  // Whatever ends it ends the reading as well, which says why.
+  const fed = pipeline(packed, inflater).catch(() => undefined)
+  try {
+    yield* inflater as AsyncIterable<Buffer>
+  } finally {
+    await fed
+  }
+}
+
+const isZlibError = (error: unknown): error is Error =>
+  error instanceof Error && 'code' in error && /^Z_/.test(String(error.code))
+
+const unpackZip = async function* (path: string, options: UnpackOptions): AsyncGenerator<Uint8Array> {
   const { label, onProgress, signal } = options
   const { isDeflated, dataOffset, compressedBytes, ...expected } = await findZippedImage(path)
   const packed = readCounted(path, { start: dataOffset, length: compressedBytes }, onProgress)
   let checksum = 0
-  const checked = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of chunks) {
+  let sizeBytes = 0
+  try {
+    for await (const chunk of isDeflated ? inflate(packed) : packed) {
       signal.throwIfAborted()
       checksum = crc32(chunk, checksum)
+      sizeBytes += chunk.length
       yield chunk
     }
+  } catch (error) {
+    throw isZlibError(error) ? damaged(label, error.message, error) : error
   }
-  const sizeBytes = await writeInflated(packed, isDeflated, (chunks) =>
-    writeSparse(destination, checked(chunks)),
-  ).catch((error: unknown) => {
-    const isZlib = error instanceof Error && 'code' in error && /^Z_/.test(String(error.code))
-    throw isZlib ? damaged(label, error.message, error) : error
-  })
   if (sizeBytes !== expected.sizeBytes || checksum !== expected.crc32) {
     throw damaged(label, `the checksum of \`${expected.name}\` in it is wrong`)
   }
 }
 
-const writeInflated = async (
-  packed: AsyncIterable<Buffer>,
-  isDeflated: boolean,
-  write: (chunks: AsyncIterable<Uint8Array>) => Promise<number>,
-): Promise<number> => {
-  if (!isDeflated) return write(packed)
-  const inflate = createInflateRaw()
-  // Whatever ends it ends the writing as well, which says why.
-  const fed = pipeline(packed, inflate).catch(() => undefined)
-  try {
-    return await write(inflate)
-  } finally {
-    await fed
-  }
-}
+/**
+ * The image in an archive, in pieces as they come. Throws `IMAGE_INVALID` naming `label`, after the last piece at the
+ * latest, for an archive that is cut off or damaged.
+ */
+export const readArchive = (
+  path: string,
+  kind: Exclude<ArchiveKind, 'image'>,
+  options: UnpackOptions,
+): AsyncGenerator<Uint8Array> => (kind === 'zip' ? unpackZip(path, options) : unpackWithTool(path, kind, options))
 
 /**
  * Unpack the image in an archive into a new sparse file. Throws `IMAGE_INVALID` naming `label` for an archive that is cut
@@ -149,5 +153,6 @@ export const unpackArchive = async (
   kind: Exclude<ArchiveKind, 'image'>,
   destination: string,
   options: UnpackOptions,
-): Promise<void> =>
-  kind === 'zip' ? unpackZip(path, destination, options) : unpackWithTool(path, kind, destination, options)
+): Promise<void> => {
+  await writeSparse(destination, readArchive(path, kind, options))
+}
