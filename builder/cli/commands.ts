@@ -64,6 +64,14 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./lab.ts')).lab,
   },
   {
+    name: 'flash',
+    usage: 'flash [image]',
+    summary: 'Write an image to cards and sticks, several at once, and read it back; or list them',
+    network: 'host',
+    log: true,
+    load: async () => (await import('./flash.ts')).flash,
+  },
+  {
     name: 'inspect',
     usage: 'inspect <image>',
     summary: 'Say what is in an image, and what takes its space',
