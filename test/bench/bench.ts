@@ -11,6 +11,7 @@ import { type Checkout, makeCheckout } from '../support/checkout.ts'
 import { checkout as home } from '../support/tools.ts'
 import { benchEdit, benchNothingChanged, benchWholeBake, imageStepMs } from './bakes.ts'
 import { benchBoot } from './boot.ts'
+import { benchFlash } from './flash.ts'
 import { benchImage } from './image.ts'
 import { describeMachine, type Machine, machineLines, samePlace } from './machine.ts'
 import { benchPeers } from './peers/peers.ts'
@@ -20,7 +21,7 @@ import type { PartResult, Row, Say } from './result.ts'
 import { benchTwins } from './twins.ts'
 
 /** In the order of the page. */
-const parts = ['twins', 'bake', 'community', 'image', 'boot', 'peers'] as const
+const parts = ['twins', 'bake', 'community', 'image', 'flash', 'boot', 'peers'] as const
 type Part = (typeof parts)[number]
 
 const fixedSet = join(import.meta.dirname, 'twins.yaml')
@@ -132,6 +133,10 @@ const benchPub = async (
     say('\nImage step')
     const stepMs = await imageStepMs(checkout, 'pub')
     add('image', await benchImage({ tools, image, stepMs, scratch: scratch.path }))
+  }
+  if (chosen.has('flash')) {
+    say('\nFlash')
+    add('flash', await benchFlash({ image, scratch: scratch.path, say }))
   }
   if (chosen.has('boot')) {
     say('\nBoot')

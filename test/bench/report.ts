@@ -108,7 +108,7 @@ ${[...results.slice(0, 1).flatMap(({ machine }) => machineLines(machine)), ...ru
 
 \`\`\`
 sudo npm run bench                    # all, about 35 minutes on two cores
-sudo npm run bench -- --only twins    # some: twins, bake, community, image, boot, peers
+sudo npm run bench -- --only twins    # some: twins, bake, community, image, flash, boot, peers
 \`\`\`
 
 It brings what it lacks of \`pub\`, \`community\` and the peers, and leaves nothing behind but \`docs/bench.md\`,
