@@ -107,7 +107,7 @@ ${[...results.slice(0, 1).flatMap(({ machine }) => machineLines(machine)), ...ru
 ## Run it
 
 \`\`\`
-sudo npm run bench                    # all, about 35 minutes on two cores
+sudo npm run bench                    # all, about 50 minutes on two cores
 sudo npm run bench -- --only twins    # some: twins, bake, community, image, flash, boot, peers
 \`\`\`
 
