@@ -1,16 +1,10 @@
-import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PibakeError } from '../core/error.ts'
+import { exists } from '../core/file.ts'
 import { spawnTool, type Tools } from '../host/sandbox.ts'
 import { cablesFolder, type Switch, switchArguments } from './cables.ts'
 import { collectText } from './qemu.ts'
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )
 
 /**
  * Start the switch of a segment and wait until all of its cables can be plugged in; disposal ends it. Throws

@@ -1,16 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { hashFile, isSha256 } from '../core/digest.ts'
 import { errnoOf, PibakeError } from '../core/error.ts'
 import { type Emit, runStep } from '../core/event.ts'
-
-const readDigestFile = async (path: string): Promise<string | undefined> => {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  }
-}
+import { readIfThere } from '../core/file.ts'
 
 /**
  * Compare an image with the `.sha256` beside it (a line as sha256sum(1) writes it). Without one, that is said and
@@ -19,7 +10,7 @@ const readDigestFile = async (path: string): Promise<string | undefined> => {
 export const verifyImage = async (image: string, options: { emit: Emit; signal?: AbortSignal }): Promise<void> => {
   const { emit, signal } = options
   const digestPath = `${image}.sha256`
-  const text = await readDigestFile(digestPath)
+  const text = await readIfThere(digestPath)
   if (text === undefined) {
     emit({ type: 'notice', level: 'info', message: `There is no \`${digestPath}\`: the image is tested as it is.` })
     return

@@ -1,7 +1,7 @@
-import { access } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { imagePath } from '../bake/history.ts'
 import { PibakeError } from '../core/error.ts'
+import { exists } from '../core/file.ts'
 import { readContent } from '../flash/content.ts'
 import { type Device, findDevice, listRemovable } from '../flash/device.ts'
 import { flashFailure, flashImage } from '../flash/flash.ts'
@@ -20,12 +20,6 @@ import { type ListedDevice, renderDevices, renderResults, resultData } from './f
 import { wholeImage } from './whole-image.ts'
 
 const isAddress = (image: string): boolean => /^https?:\/\//.test(image)
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )
 
 /** The file that was named: a path, else what the profile of that name was baked into. */
 const chosenFile = async ({ project }: Context, image: string, target: TargetName): Promise<string> => {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { constants, createZstdCompress } from 'node:zlib'
 import { hashFile, type Sha256 } from '../core/digest.ts'
-import { errnoOf } from '../core/error.ts'
+import { readIfThere } from '../core/file.ts'
 import type { Architecture } from '../host/architecture.ts'
 import type { Stage, StageSettings } from '../profile/schema.ts'
 import { writeAr } from './ar.ts'
@@ -49,14 +49,7 @@ export interface StagePackage {
 const snippetNames = ['postinst', 'prerm', 'postrm', 'triggers'] as const
 
 const readSnippets = async (stage: Stage): Promise<Partial<Record<(typeof snippetNames)[number], string>>> => {
-  const texts = await Promise.all(
-    snippetNames.map((name) =>
-      readFile(join(stage.folder, name), 'utf8').catch((error: unknown) => {
-        if (errnoOf(error) === 'ENOENT') return undefined
-        throw error
-      }),
-    ),
-  )
+  const texts = await Promise.all(snippetNames.map((name) => readIfThere(join(stage.folder, name))))
   const found = snippetNames.map((name, index) => [name, texts[index]] as const)
   return Object.fromEntries(found.flatMap(([name, text]) => (text === undefined ? [] : [[name, withNewline(text)]])))
 }

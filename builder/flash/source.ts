@@ -1,7 +1,8 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Sha256 } from '../core/digest.ts'
-import { errnoOf, PibakeError } from '../core/error.ts'
+import { PibakeError } from '../core/error.ts'
+import { readIfThere } from '../core/file.ts'
 import { runTool, type Tools } from '../host/sandbox.ts'
 import { type ArchiveKind, readArchiveKind } from '../image/archive.ts'
 import { checksumFor, namesBeside } from '../image/beside.ts'
@@ -31,18 +32,9 @@ export interface ImageSource {
   archiveSha256: Sha256 | undefined
 }
 
-const readBeside = async (path: string): Promise<string | undefined> => {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  }
-}
-
 const findChecksum = async (beside: readonly string[], name: string): Promise<Sha256 | undefined> => {
   for (const path of beside) {
-    const text = await readBeside(`${path}.sha256`)
+    const text = await readIfThere(`${path}.sha256`)
     const found = text === undefined ? undefined : checksumFor(text, name)
     if (found !== undefined) return found
   }
@@ -103,7 +95,7 @@ export const openSource = async (
   const statedBytes = kind === 'image' ? (await stat(path)).size : await unpackedSize(path, kind, await tools())
   const archiveSha256 = kind === 'image' ? undefined : await findChecksum([named], basename(named))
   for (const name of beside) {
-    const text = await readBeside(`${name}.bmap`)
+    const text = await readIfThere(`${name}.bmap`)
     if (text === undefined) continue
     const { sizeBytes, algorithm, extents } = parseBmap(text, `${name}.bmap`)
     if (statedBytes !== undefined && statedBytes !== sizeBytes) {

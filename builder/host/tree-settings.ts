@@ -1,6 +1,7 @@
-import { access, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { errnoOf } from '../core/error.ts'
+import { exists } from '../core/file.ts'
 
 const files: Readonly<Record<string, string>> = {
   'etc/passwd': [
@@ -33,12 +34,6 @@ export const writeTreeSettings = async (root: string): Promise<void> => {
     if (await exists(join(root, dirname(path), target))) await linkUnlessPresent(target, join(root, path))
   }
 }
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )
 
 const linkUnlessPresent = async (target: string, path: string): Promise<void> => {
   await symlink(target, path).catch((error: unknown) => {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { z } from 'zod'
-import { errnoOf, PibakeError } from '../core/error.ts'
+import { PibakeError } from '../core/error.ts'
+import { readIfThere } from '../core/file.ts'
 import { toLockedDeb } from './debs.ts'
 import {
   type Lock,
@@ -27,14 +28,8 @@ export const readLock = (path: string): Promise<Lock | undefined> => readAs(path
 export const readToolsLock = (path: string): Promise<ToolsLock | undefined> => readAs(path, toolsLockSchema)
 
 const readAs = async <T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> => {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  }
-  return parseAs(path, text, schema)
+  const text = await readIfThere(path)
+  return text === undefined ? undefined : parseAs(path, text, schema)
 }
 
 const parseAs = <T>(path: string, text: string, schema: z.ZodType<T>): T => {

@@ -1,6 +1,6 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { errnoOf } from '../core/error.ts'
+import { readIfThere } from '../core/file.ts'
 import { unfinishedFolder } from '../core/project.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { extractData, type ReportData } from './report-data.ts'
@@ -11,12 +11,8 @@ export const reportPath = (image: string): string => `${image.replace(/\.img$/, 
 
 /** What the report beside an image says; undefined where there is none that can be read. */
 export const readReport = async (image: string): Promise<ReportData | undefined> => {
-  try {
-    return extractData(await readFile(reportPath(image), 'utf8'))
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  }
+  const text = await readIfThere(reportPath(image))
+  return text === undefined ? undefined : extractData(text)
 }
 
 /** Write a report to `path`, whole or not at all; what a killed run leaves of it is swept by the next one. */

@@ -1,5 +1,6 @@
-import { access, readdir, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import { exists } from '../core/file.ts'
 import type { Project } from '../core/project.ts'
 import { type Issue, throwIssues } from './issue.ts'
 import { type Stage, type StageFile, stageFileSchema } from './schema.ts'
@@ -11,12 +12,6 @@ export interface LoadedStage {
   stage: Stage
   source: Source
 }
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )
 
 const isFolder = (path: string): Promise<boolean> =>
   stat(path).then(
