@@ -1,14 +1,10 @@
 import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { availableParallelism, freemem } from 'node:os'
-import { basename, dirname, join } from 'node:path'
 import { setInterval } from 'node:timers/promises'
-import { hashFile, type Sha256 } from '../core/digest.ts'
+import type { Sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
-import { unfinishedFolder } from '../core/project.ts'
 import { runTool, type Tools } from '../host/sandbox.ts'
-import { makeScratch } from '../host/scratch.ts'
-import { explainWrite } from '../kit/write-failure.ts'
-import { giveName } from './replace.ts'
+import { writeWhole } from './replace.ts'
 
 /** Forms in which an image is handed on; each is the ending of its file. */
 export const compressions = ['xz', 'zst'] as const
@@ -90,22 +86,17 @@ export const compressImage = async (options: CompressOptions): Promise<{ sizeByt
   const cancel = options.signal ? { signal: options.signal } : {}
   const compressor = compressors[compression]
   const threads = options.threads ?? threadsFor(compressor)
-  await using scratch = await makeScratch(join(dirname(destination), unfinishedFolder)).catch((error: unknown) => {
-    throw explainWrite(error, destination)
-  })
-  const partial = join(scratch.path, basename(destination))
-  await using input = await open(image)
-  await using output = await open(partial, 'wx')
-  const { size: total } = await input.stat()
-  const tell = (done: number): void =>
-    emit({ type: 'step-progress', id: stepId, done, total, unit: 'bytes', note: `${threads} at a time` })
-  tell(0)
-  const files = { input: input.fd, output: output.fd }
-  const running = runTool(tools, compressor.command({ threads, sizeBytes: total }), { files, ...cancel })
-  await tellMeanwhile(running, async () => tell(await readPosition(input)))
-  tell(total)
-  await output.sync()
-  const sha256 = await hashFile(partial, cancel)
-  await giveName(partial, destination)
-  return { sizeBytes: (await output.stat()).size, sha256 }
+  const write = async (partial: string): Promise<void> => {
+    await using input = await open(image)
+    await using output = await open(partial, 'wx')
+    const { size: total } = await input.stat()
+    const tell = (done: number): void =>
+      emit({ type: 'step-progress', id: stepId, done, total, unit: 'bytes', note: `${threads} at a time` })
+    tell(0)
+    const files = { input: input.fd, output: output.fd }
+    const running = runTool(tools, compressor.command({ threads, sizeBytes: total }), { files, ...cancel })
+    await tellMeanwhile(running, async () => tell(await readPosition(input)))
+    tell(total)
+  }
+  return await writeWhole(destination, write, cancel)
 }

@@ -1,12 +1,9 @@
-import { open, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import { hashFile, type Sha256 } from '../core/digest.ts'
+import { stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
-import { unfinishedFolder } from '../core/project.ts'
 import { runTool, type Tools } from '../host/sandbox.ts'
-import { makeScratch } from '../host/scratch.ts'
-import { explainWrite } from '../kit/write-failure.ts'
-import { giveName } from './replace.ts'
+import { writeWhole } from './replace.ts'
 
 export interface Qcow2Options {
   tools: Tools
@@ -31,26 +28,19 @@ export const writeQcow2 = async (options: Qcow2Options): Promise<{ sizeBytes: nu
   const { tools, image, destination, emit, stepId } = options
   const cancel = options.signal ? { signal: options.signal } : {}
   const { size: total } = await stat(image)
-  await using scratch = await makeScratch(join(dirname(destination), unfinishedFolder)).catch((error: unknown) => {
-    throw explainWrite(error, destination)
-  })
-  const partial = join(scratch.path, basename(destination))
   const how = ['-p', '-c', '-m', '1', '-f', 'raw', '-O', 'qcow2', '-o', 'compression_type=zstd']
-  await runTool(tools, ['qemu-img', 'convert', ...how, image, partial], {
-    readOnly: [image],
-    writable: [scratch.path],
-    onText: (text) => {
-      const [, percent] = progressPattern.exec(text) ?? []
-      if (percent === undefined) return
-      const done = Math.round((total * Number(percent)) / 100)
-      emit({ type: 'step-progress', id: stepId, done, total, unit: 'bytes' })
-    },
-    ...cancel,
-  })
-  // qemu-img leaves its bytes to the kernel.
-  await using file = await open(partial, 'r')
-  await file.sync()
-  const sha256 = await hashFile(partial, cancel)
-  await giveName(partial, destination)
-  return { sizeBytes: (await file.stat()).size, sha256 }
+  const write = async (partial: string): Promise<void> => {
+    await runTool(tools, ['qemu-img', 'convert', ...how, image, partial], {
+      readOnly: [image],
+      writable: [dirname(partial)],
+      onText: (text) => {
+        const [, percent] = progressPattern.exec(text) ?? []
+        if (percent === undefined) return
+        const done = Math.round((total * Number(percent)) / 100)
+        emit({ type: 'step-progress', id: stepId, done, total, unit: 'bytes' })
+      },
+      ...cancel,
+    })
+  }
+  return await writeWhole(destination, write, cancel)
 }

@@ -1,11 +1,12 @@
 import { open, rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { hashFile, type Sha256 } from '../core/digest.ts'
 import { unfinishedFolder } from '../core/project.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { explainWrite } from '../kit/write-failure.ts'
 
 /** Give a finished file, on the same disk, the name it is to have, and keep it even when the power goes. */
-export const giveName = async (temporary: string, path: string): Promise<void> => {
+const giveName = async (temporary: string, path: string): Promise<void> => {
   await rename(temporary, path)
   await using folder = await open(dirname(path), 'r')
   await folder.sync()
@@ -21,4 +22,25 @@ export const replaceFile = async (path: string, text: string): Promise<void> => 
   } catch (error) {
     throw explainWrite(error, path)
   }
+}
+
+/**
+ * Have `write` make a file in a scratch folder, which goes when it fails, and give it the name `destination` when its
+ * bytes are on the disk. Returns its size and digest. Throws DISK_FULL, USAGE, INTERRUPTED and what `write` does.
+ */
+export const writeWhole = async (
+  destination: string,
+  write: (partial: string) => Promise<void>,
+  options: { signal?: AbortSignal },
+): Promise<{ sizeBytes: number; sha256: Sha256 }> => {
+  await using scratch = await makeScratch(join(dirname(destination), unfinishedFolder)).catch((error: unknown) => {
+    throw explainWrite(error, destination)
+  })
+  const partial = join(scratch.path, basename(destination))
+  await write(partial)
+  await using file = await open(partial, 'r')
+  await file.sync()
+  const sha256 = await hashFile(partial, options)
+  await giveName(partial, destination)
+  return { sizeBytes: (await file.stat()).size, sha256 }
 }
