@@ -1,71 +1,9 @@
 import type { Fat } from '../image/fat.ts'
+import { decodeFolder, type FatRecord } from '../image/fat-folder.ts'
 import { byCodeUnit, joinPath } from './entry-name.ts'
 import { type Entry, type Medium, pieceBytes, type Volume } from './volume.ts'
 
-const attribute = { volume: 0x08, folder: 0x10, longName: 0x0f } as const
-/** Bits of byte 12: the base name, or the ending, of a short name is meant in small letters. */
-const small = { base: 0x08, ending: 0x10 } as const
 const firstCluster = 2
-/** Where the thirteen UTF-16 units of a name are in each of its entries. */
-const unitOffsets = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30] as const
-
-interface Record {
-  name: string
-  isFolder: boolean
-  cluster: number
-  sizeBytes: number
-  mtimeSeconds: number
-}
-
-const decodeTime = (date: number, time: number): number =>
-  Date.UTC(
-    1980 + (date >> 9),
-    ((date >> 5) & 0xf) - 1,
-    date & 0x1f,
-    time >> 11,
-    (time >> 5) & 0x3f,
-    (time & 0x1f) * 2,
-  ) / 1000
-
-const shortName = (bytes: Buffer): string => {
-  const cases = bytes.readUInt8(12)
-  // 0xe5 marks a deleted entry, so a name that begins with it has 0x05 there.
-  const text = `${bytes[0] === 0x05 ? '\u00e5' : ''}${bytes.toString('latin1', bytes[0] === 0x05 ? 1 : 0, 11)}`
-  const base = text.slice(0, 8).trimEnd()
-  const ending = text.slice(8).trimEnd()
-  const shown = (part: string, bit: number): string => (cases & bit ? part.toLowerCase() : part)
-  return ending === '' ? shown(base, small.base) : `${shown(base, small.base)}.${shown(ending, small.ending)}`
-}
-
-const longPart = (bytes: Buffer): string =>
-  String.fromCharCode(...unitOffsets.map((offset) => bytes.readUInt16LE(offset))).replace(/\0.*$/s, '')
-
-/** The names in a folder's clusters, in their order: Microsoft's "FAT: General Overview of On-Disk Format", directories. */
-const decodeFolder = (content: Buffer): Record[] => {
-  const records: Record[] = []
-  let long = ''
-  for (let at = 0; at + 32 <= content.length && content[at] !== 0; at += 32) {
-    const bytes = content.subarray(at, at + 32)
-    const kind = bytes.readUInt8(11)
-    if (bytes[0] === 0xe5) long = ''
-    else if ((kind & 0x3f) === attribute.longName) {
-      // The last part comes first, and says so.
-      long = longPart(bytes) + (bytes.readUInt8(0) & 0x40 ? '' : long)
-    } else {
-      const name = long || shortName(bytes)
-      long = ''
-      if (kind & attribute.volume || name === '.' || name === '..') continue
-      records.push({
-        name,
-        isFolder: (kind & attribute.folder) !== 0,
-        cluster: bytes.readUInt16LE(20) * 0x10000 + bytes.readUInt16LE(26),
-        sizeBytes: bytes.readUInt32LE(28),
-        mtimeSeconds: decodeTime(bytes.readUInt16LE(24), bytes.readUInt16LE(22)),
-      })
-    }
-  }
-  return records.sort((a, b) => byCodeUnit(a.name, b.name))
-}
 
 /** Read the entries of the FAT32 of a partition. Throws IMAGE_INVALID where a chain of clusters is damaged. */
 export const readFatVolume = (medium: Medium, fat: Fat): Volume => {
@@ -100,14 +38,14 @@ export const readFatVolume = (medium: Medium, fat: Fat): Volume => {
   }
 
   const entries = new Map<string, Entry>()
-  const top: Record = {
+  const top: FatRecord = {
     name: '',
     isFolder: true,
-    cluster: medium.read(0, 512).readUInt32LE(44),
+    cluster: fat.topCluster,
     sizeBytes: 0,
     mtimeSeconds: 0,
   }
-  const pending: { path: string; record: Record }[] = [{ path: '/', record: top }]
+  const pending: { path: string; record: FatRecord }[] = [{ path: '/', record: top }]
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { path, record } = next
     const { cluster, sizeBytes, mtimeSeconds } = record
@@ -124,7 +62,7 @@ export const readFatVolume = (medium: Medium, fat: Fat): Volume => {
     })
     if (!record.isFolder) continue
     if (path.length > 4096) throw damaged()
-    const children = decodeFolder(Buffer.concat([...readChain(cluster)]))
+    const children = decodeFolder(Buffer.concat([...readChain(cluster)])).sort((a, b) => byCodeUnit(a.name, b.name))
     for (const child of children.toReversed()) pending.push({ path: joinPath(path, child.name), record: child })
   }
 
