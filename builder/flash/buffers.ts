@@ -16,24 +16,27 @@ export interface Buffers extends Disposable {
   zeroOffset: number
   /** Random blocks of `probeBytes`, each different. */
   noiseOffset: number
+  /** As many bytes as were asked for, for what single drives are written from. */
+  ownOffset: number
   /** Wait for a free window; its offset. Throws what `signal` was fired with. */
   acquire(): Promise<number>
   release(offset: number): void
 }
 
-export const makeBuffers = (signal: AbortSignal): Buffers => {
+export const makeBuffers = (signal: AbortSignal, { ownBytes = 0 } = {}): Buffers => {
   const headOffset = slots * windowBytes
   const zeroOffset = headOffset + headBytes
   const noiseOffset = zeroOffset + headBytes
-  const buffer = alignedMemory(noiseOffset + probesAtMost * probeBytes)
+  const ownOffset = noiseOffset + probesAtMost * probeBytes
+  const buffer = alignedMemory(ownOffset + ownBytes)
   const bytes = new Uint8Array(buffer)
-  randomFillSync(bytes, noiseOffset)
+  randomFillSync(bytes, noiseOffset, ownOffset - noiseOffset)
   const free = Array.from({ length: slots }, (_, index) => index * windowBytes)
   let waiting: PromiseWithResolvers<number> | undefined
   const stop = (): void => waiting?.reject(signal.reason)
   signal.addEventListener('abort', stop, { once: true })
   return {
-    ...{ shared: buffer, bytes, headOffset, zeroOffset, noiseOffset },
+    ...{ shared: buffer, bytes, headOffset, zeroOffset, noiseOffset, ownOffset },
     async acquire() {
       signal.throwIfAborted()
       const offset = free.pop()

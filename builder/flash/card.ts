@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Emit } from '../core/event.ts'
 import { runStep } from '../core/event.ts'
 import { formatBytes } from '../core/size.ts'
@@ -6,13 +7,14 @@ import type { Device } from './device.ts'
 import type { Check } from './extent-digests.ts'
 import { differsOnReading, explainTarget } from './failures.ts'
 import type { Loaded } from './load.ts'
+import type { OwnWrite } from './own.ts'
 import { prepareTarget } from './probe.ts'
 import type { Target } from './target.ts'
 import { headBytes, type Span } from './windows.ts'
 
 /** What became of one drive. */
 export interface CardResult {
-  device: Pick<Device, 'name' | 'path' | 'model' | 'sizeBytes'>
+  device: Pick<Device, 'name' | 'path' | 'model' | 'serial' | 'sizeBytes'>
   outcome: 'done' | 'failed'
   /** What was written of the image, in bytes. */
   writtenBytes: number
@@ -41,6 +43,8 @@ export interface CardOptions {
   buffers: Buffers
   /** What is written of the image; 0 when not known. */
   totalBytes: number
+  /** What this drive gets besides the image, over it; nothing of it in the first MiB. */
+  own: readonly OwnWrite[]
   verify: boolean
   emit: Emit
   signal: AbortSignal
@@ -51,10 +55,10 @@ const titleOf = ({ name, model, sizeBytes }: Device): string =>
 
 /**
  * Run one drive through: make it unstartable, try its size, write what is put, all of it onto the medium, read that back,
- * and only then write the first MiB. Whatever goes wrong before leaves a drive that nothing starts from.
+ * do the same with what is its own, and only then write the first MiB. Whatever goes wrong before leaves a drive that nothing starts from.
  */
 export const startCard = (target: Target, options: CardOptions): Card => {
-  const { buffers, totalBytes, verify, emit, signal } = options
+  const { buffers, totalBytes, own, verify, emit, signal } = options
   const { device } = target
   const ready = Promise.withResolvers<void>()
   const fed = Promise.withResolvers<{ checks: readonly Check[]; algorithm: string }>()
@@ -93,6 +97,21 @@ export const startCard = (target: Target, options: CardOptions): Card => {
     }
   }
 
+  const writeOwn = async (): Promise<void> => {
+    signal.throwIfAborted()
+    if (own.length === 0) return
+    for (const bytes of own) await target.write(bytes)
+    await target.sync()
+    if (!verify) return
+    for (const { offset, length, position } of own) {
+      const digest = createHash('sha256')
+        .update(buffers.bytes.subarray(offset, offset + length))
+        .digest('hex')
+      const found = await target.digest({ startBytes: position, endBytes: position + length }, 'sha256')
+      if (found !== digest) throw differsOnReading(device, position)
+    }
+  }
+
   const writeHead = async (): Promise<void> => {
     signal.throwIfAborted()
     hasHead = true
@@ -119,6 +138,8 @@ export const startCard = (target: Target, options: CardOptions): Card => {
         onByte,
       )
     await look(written)
+    doing = 'its own settings were written'
+    await writeOwn()
     doing = 'its first part was written'
     await writeHead()
     if (verify) await compare(checks.filter(isOfHead), algorithm, onByte)
@@ -134,7 +155,8 @@ export const startCard = (target: Target, options: CardOptions): Card => {
   }
 
   const run = async (): Promise<CardResult> => {
-    const base = { name: device.name, path: device.path, model: device.model, sizeBytes: device.sizeBytes }
+    const { name, path, model, serial, sizeBytes } = device
+    const base = { name, path, model, serial, sizeBytes }
     try {
       const written = await runStep(emit, { id: `write:${device.name}`, title: `Write ${titleOf(device)}` }, () =>
         timed('writeMs', write),

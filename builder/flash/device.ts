@@ -1,5 +1,5 @@
 import { readdir, realpath, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { errnoOf, PibakeError } from '../core/error.ts'
 import { deviceNumber, type KernelPaths, kernelPaths, readWord } from './kernel.ts'
 import { readUses, type Use } from './uses.ts'
@@ -17,6 +17,8 @@ export interface Device {
   sectorBytes: number
   /** Maker and model, where the device says. */
   model: string
+  /** What its maker numbered it with, or its reader; empty where nothing says so. */
+  serial: string
   bus: 'usb' | 'card' | 'loop' | 'other'
   /** Whether it can be taken out: a USB device, an SD card, or one that says so of itself. */
   isRemovable: boolean
@@ -50,6 +52,16 @@ const modelOf = async (folder: string, cardType: string): Promise<string> => {
   return clean([cardType, ...named].join(' '))
 }
 
+/** The serial number that the drive has, or else whatever it is plugged into: a card reader on USB. */
+const serialOf = async (folder: string, { sys }: KernelPaths): Promise<string> => {
+  for (let place = folder; place.startsWith(join(sys, 'devices')); place = dirname(place)) {
+    const serial = clean(await readWord(join(place, 'serial')))
+    // What is above the drive's own USB device are hubs, whose numbers say nothing of it.
+    if (serial !== '' || (await readWord(join(place, 'idVendor'))) !== '') return serial
+  }
+  return ''
+}
+
 /** What the kernel says of the device `number`; undefined when there is none. */
 export const readDevice = async (number: string, paths: KernelPaths = kernelPaths): Promise<Device | undefined> => {
   const folder = await realpath(join(paths.sys, 'dev/block', number)).catch(() => undefined)
@@ -66,6 +78,7 @@ export const readDevice = async (number: string, paths: KernelPaths = kernelPath
     sizeBytes: Number(await readWord(join(folder, 'size'))) * 512,
     sectorBytes: Number(await readWord(join(folder, 'queue/logical_block_size'))) || 512,
     model: bus === 'loop' ? `loop device on ${clean(backingFile) || 'no file'}` : await modelOf(folder, cardType),
+    serial: bus === 'loop' ? '' : await serialOf(folder, paths),
     bus,
     isRemovable:
       bus === 'usb' || bus === 'card' || (bus === 'other' && (await readWord(join(folder, 'removable'))) === '1'),

@@ -1,12 +1,14 @@
 import { PibakeError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import type { Tools } from '../host/sandbox.ts'
+import type { Patch } from '../image/fat-add.ts'
 import { makeBuffers } from './buffers.ts'
 import { type Card, type CardResult, startCard } from './card.ts'
 import type { Device } from './device.ts'
 import { startDigests } from './extent-digests.ts'
 import { assertWritable } from './guard.ts'
 import { loadImage } from './load.ts'
+import { countOwn, layOwn } from './own.ts'
 import { openReader } from './reader.ts'
 import type { ImageSource } from './source.ts'
 import { openTarget } from './target.ts'
@@ -22,6 +24,10 @@ export interface FlashOptions {
   verify: boolean
   emit: Emit
   signal: AbortSignal
+  /** What each drive gets besides the image, in the order of the drives; beyond the first MiB. */
+  own?: readonly (readonly Patch[])[]
+  /** Told of each drive as soon as it is over; the whole waits for it, and fails when it does. */
+  onCard?: (result: CardResult, index: number) => Promise<void>
   /** Milliseconds until a drive that gives no answer has failed (120000). */
   stallMs?: number
 }
@@ -68,11 +74,11 @@ const feed = async (
 export const flashImage = async (
   source: ImageSource,
   devices: readonly Device[],
-  { tools, verify, emit, signal, stallMs = usualStallMs }: FlashOptions,
+  { tools, verify, own = [], onCard, emit, signal, stallMs = usualStallMs }: FlashOptions,
 ): Promise<CardResult[]> => {
   assertWritable(devices, source)
   await using stack = new AsyncDisposableStack()
-  const buffers = stack.use(makeBuffers(signal))
+  const buffers = stack.use(makeBuffers(signal, { ownBytes: countOwn(own) }))
   const targets = []
   for (const device of devices) targets.push(stack.use(await openTarget(device, { shared: buffers.shared, stallMs })))
   const reader = stack.use(await openReader(source, { tools, signal }))
@@ -83,7 +89,16 @@ export const flashImage = async (
   })
   const first = await image.next()
   const totalBytes = source.extents ? Math.max(0, countBytes(source.extents) - headBytes) : (source.sizeBytes ?? 0)
-  const cards = targets.map((target) => startCard(target, { buffers, totalBytes, verify, emit, signal }))
+  const ownWrites = layOwn(own, buffers)
+  const cards = targets.map((target, index) =>
+    startCard(target, { buffers, totalBytes, own: ownWrites[index] ?? [], verify, emit, signal }),
+  )
+  const ended = Promise.allSettled(
+    cards.map(async ({ result }, index) => {
+      await onCard?.(await result, index)
+      return result
+    }),
+  )
   const rest = async function* () {
     if (first.done !== true) yield first.value
     yield* image
@@ -94,11 +109,14 @@ export const flashImage = async (
     for (const card of cards) card.complete(digests.checks, source.algorithm)
   } catch (error) {
     for (const card of cards) card.abandon(error)
-    await Promise.all(cards.map(({ result }) => result))
+    await ended
     emit({ type: 'notice', level: 'warn', message: unstartable(targets) })
     throw error
   }
-  const results = await Promise.all(cards.map(({ result }) => result))
+  const results = (await ended).map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value
+  })
   if (signal.aborted) {
     const unfinished = results.filter(({ outcome }) => outcome === 'failed')
     if (unfinished.length > 0) emit({ type: 'notice', level: 'warn', message: unstartable(unfinished) })

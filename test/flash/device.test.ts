@@ -93,6 +93,23 @@ test('a model cannot steer a terminal', async (t) => {
   t.is((await readDevice('8:16', paths))?.model, 'SanDisk a [2J b')
 })
 
+test('a drive has the serial number of its card or of its reader, not that of a hub', async (t) => {
+  const paths = await makeKernel(t, [
+    usb('sdb', '8:16', { files: { '../../../serial': '4C530001', '../../../idVendor': '0781' } }),
+    {
+      folder: 'pci0000:00/usb2/2-1/host1/block/sdc',
+      number: '8:32',
+      files: { '../../../idVendor': '0bda', '../../../../serial': '0000:00:14.0', '../../../../idVendor': '1d6b' },
+    },
+    { folder: 'platform/mmc_host/mmc0/mmc0:1/block/mmcblk0', number: '179:0', files: { '../../serial': '0x1234' } },
+  ])
+  const serials = await Promise.all(['8:16', '8:32', '179:0'].map((number) => readDevice(number, paths)))
+  t.deepEqual(
+    serials.map((device) => device?.serial),
+    ['4C530001', '', '0x1234'],
+  )
+})
+
 const image = { path: '/images/pub.img', sizeBytes: 1 << 20 }
 const reasonOf = async (paths: KernelPaths, number: string): Promise<string | undefined> => {
   const device = await readDevice(number, paths)
