@@ -25,13 +25,14 @@ const nameUnit = 'pibake-name.service'
 
 /**
  * A unit for this boot only, as a credential (systemd-debug-generator(8)): it puts the host name where the first boot
- * looks for one.
+ * looks for one. A card that was given a name of its own keeps it.
  */
 const nameWords = (hostname: string): string[] => {
   const unit = [
     '[Unit]',
     'DefaultDependencies=no',
     'RequiresMountsFor=/boot/firmware',
+    'ConditionPathExists=!/boot/firmware/hostname',
     'Before=pibake-first-boot-setup.service',
     '[Service]',
     'Type=oneshot',

@@ -61,6 +61,7 @@ test('a host name travels as a unit for this boot, wanted by it', (t) => {
   const line = guestCommandLine(cmdline, { board: 'virt', hostname: 'mill' })
   const encoded = /set_credential_binary=systemd\.extra-unit\.pibake-name\.service:(\S+)/.exec(line)?.[1] ?? ''
   const unit = Buffer.from(encoded, 'base64').toString()
+  t.regex(unit, /^ConditionPathExists=!\/boot\/firmware\/hostname$/m, 'a card keeps its own name')
   t.regex(unit, /^ExecStart=sh -c 'echo mill >\/boot\/firmware\/hostname'$/m)
   t.regex(unit, /^Before=pibake-first-boot-setup\.service$/m)
   t.true(line.split(' ').includes('systemd.wants=pibake-name.service'))
