@@ -20,7 +20,8 @@ export const alternativesOf = (need: string): string[] => need.split(' | ')
 /** Steps of every bake, which a stage would be taken for. */
 const reservedNames: readonly string[] = ['base', 'finalise', 'image']
 
-const hostName = z
+/** A host name, as RFC 1123 has it, in lower case. */
+export const hostName = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a host name is at most 63 lower-case letters, digits and hyphens')
 
