@@ -33,24 +33,37 @@ export const renderDevices = (listed: readonly ListedDevice[], paint: Paint): st
 
 const rate = (bytes: number, ms: number): string => (ms > 0 ? `${formatBytes(bytes / (ms / 1000))}/s` : '')
 
+const rowOf = ({ device, outcome, writtenBytes, writeMs, readBackMs }: CardResult, paint: Paint): string[] => [
+  outcome === 'done' ? paint('green', 'done') : paint('red', 'failed'),
+  paint('bold', device.path),
+  device.model || 'no name',
+  ...(outcome === 'done'
+    ? [
+        `${formatBytes(writtenBytes)} in ${formatDuration(writeMs)} (${rate(writtenBytes, writeMs)})`,
+        readBackMs > 0 ? `read back in ${formatDuration(readBackMs)}` : 'not read back',
+      ]
+    : ['nothing starts from it', '']),
+]
+
+/** The name that a card was given, where it was given one. */
+export type NameOf = (result: CardResult) => string | undefined
+
 /** What became of cards, for people. */
-export const renderResults = (results: readonly CardResult[], paint: Paint): string[] =>
+export const renderResults = (results: readonly CardResult[], paint: Paint, nameOf: NameOf): string[] =>
   renderTable(
-    results.map(({ device, outcome, writtenBytes, writeMs, readBackMs }) => [
-      outcome === 'done' ? paint('green', 'done') : paint('red', 'failed'),
-      paint('bold', device.path),
-      device.model || 'no name',
-      ...(outcome === 'done'
-        ? [
-            `${formatBytes(writtenBytes)} in ${formatDuration(writeMs)} (${rate(writtenBytes, writeMs)})`,
-            readBackMs > 0 ? `read back in ${formatDuration(readBackMs)}` : 'not read back',
-          ]
-        : ['nothing starts from it', '']),
-    ]),
+    results.map((result) => {
+      const name = nameOf(result)
+      return [...(name === undefined ? [] : [paint('bold', name)]), ...rowOf(result, paint)]
+    }),
   )
 
 /** What became of a card, as data. */
-export const resultData = ({ failure, ...result }: CardResult) => ({
-  ...result,
-  ...(failure === undefined ? {} : { failure: failure instanceof Error ? failure.message : String(failure) }),
-})
+export const resultData = (result: CardResult, nameOf: NameOf) => {
+  const { failure, ...rest } = result
+  const card = nameOf(result)
+  return {
+    ...(card === undefined ? {} : { card }),
+    ...rest,
+    ...(failure === undefined ? {} : { failure: failure instanceof Error ? failure.message : String(failure) }),
+  }
+}
