@@ -33,6 +33,25 @@ test('a sheet grows, and only its owner may read it', async (t) => {
   await t.throwsAsync(access(`${path}.new`), { code: 'ENOENT' })
 })
 
+const isRoot = process.getuid?.() === 0
+test.serial(
+  isRoot ? 'whoever called sudo may read the sheet' : 'whoever called sudo may read it (skipped: needs root)',
+  async (t) => {
+    if (!isRoot) return t.pass()
+    const path = join(await scratch(t), 'labels.html')
+    Object.assign(process.env, { SUDO_UID: '12345', SUDO_GID: '12346' })
+    try {
+      await using sheet = await openSheet(path, 'mesh.img')
+      await sheet.add(label('alder'), 0)
+    } finally {
+      delete process.env.SUDO_UID
+      delete process.env.SUDO_GID
+    }
+    const { uid, gid, mode } = await stat(path)
+    t.deepEqual([uid, gid, mode & 0o777], [12345, 12346, 0o600])
+  },
+)
+
 test('a sheet without labels goes', async (t) => {
   const path = join(await scratch(t), 'labels.html')
   {
