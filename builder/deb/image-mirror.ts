@@ -1,20 +1,9 @@
 import { link, lstat, lutimes, mkdir, readdir, readFile, realpath, symlink, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { gzipSync } from 'node:zlib'
-import { hashBytes, type Sha256 } from '../core/digest.ts'
 import { errnoOf, PibakeError } from '../core/error.ts'
-import { formatStanzas, parseStanzas, type Stanza } from './deb822.ts'
-import { fileNameOf, type RepositoryDeb } from './repository.ts'
-
-const byFileName = (a: Stanza, b: Stanza): number => {
-  const [left, right] = [fileNameOf(a), fileNameOf(b)]
-  return left < right ? -1 : left > right ? 1 : 0
-}
-
-const indexFolder = (component: string, architecture: string): string => join(component, `binary-${architecture}`)
-
-/** Name in a pool of the folder for a package (Debian's archive has the same). */
-const poolPrefix = (name: string): string => (name.startsWith('lib') ? name.slice(0, 4) : name.slice(0, 1))
+import { parseStanzas, type Stanza } from './deb822.ts'
+import { byHashPath, type IndexFile, indexFolder, poolPath, renderIndex, renderRelease } from './release.ts'
+import type { RepositoryDeb } from './repository.ts'
 
 /** The name by which the repository's own card calls its suite, whichever release that is of. */
 const ownSuite = 'pibake'
@@ -31,33 +20,31 @@ export interface ImageMirror {
   architecture: string
 }
 
-/** Put the packages of a component into the pool; returns its index, with what `below` has in other versions. */
+/** Put the packages of a component into the pool; returns what to list, with what `below` has in other versions. */
 const fillPool = async (
   base: string,
   component: string,
   debs: readonly RepositoryDeb[],
   below: readonly Stanza[],
-): Promise<Buffer> => {
+): Promise<Stanza[]> => {
   const versions = new Set(debs.map(({ stanza }) => `${stanza.Package} ${stanza.Version}`))
   const stanzas = below.filter(({ Package, Version }) => !versions.has(`${Package} ${Version}`))
   for (const { source, stanza } of debs) {
-    const { Package = '' } = stanza
-    const path = join('pool', component, poolPrefix(Package), Package, fileNameOf(stanza))
+    const path = poolPath(component, stanza)
     await mkdir(join(base, dirname(path)), { recursive: true })
     await link(source, join(base, path))
     stanzas.push({ ...stanza, Filename: path })
   }
-  return Buffer.from(formatStanzas(stanzas.sort(byFileName)))
+  return stanzas
 }
 
-/** Write an index under its name and, for who has an older `Release` in hand, under its digest. Returns the digest. */
-const writeIndex = async (path: string, bytes: Buffer): Promise<Sha256> => {
-  const digest = hashBytes(bytes)
-  const byHash = join(dirname(path), 'by-hash', 'SHA256')
-  await mkdir(byHash, { recursive: true })
-  await writeFile(path, bytes)
-  await link(path, join(byHash, digest))
-  return digest
+/** Write an index under its name and, for who has an older `Release` in hand, under its digest. */
+const writeIndex = async (dists: string, file: IndexFile): Promise<void> => {
+  const path = join(dists, file.path)
+  const byHash = join(dists, byHashPath(file))
+  await mkdir(dirname(byHash), { recursive: true })
+  await writeFile(path, file.bytes)
+  await link(path, byHash)
 }
 
 /**
@@ -80,30 +67,14 @@ export const writeImageMirror = async (
   const base = join(root, folder)
   const dists = join(base, 'dists', suite)
   const names = [...new Set([...components.keys(), ...(below?.keys() ?? [])])]
-  const sums: string[] = []
+  const files: IndexFile[] = []
   for (const name of names) {
-    const packages = await fillPool(base, name, components.get(name) ?? [], below?.get(name) ?? [])
-    const index = join(indexFolder(name, architecture), 'Packages')
-    for (const [path, bytes] of [
-      [index, packages],
-      [`${index}.gz`, gzipSync(packages, { level: 9 })],
-    ] as const) {
-      sums.push(` ${await writeIndex(join(dists, path), bytes)} ${bytes.length} ${path}`)
-    }
+    const stanzas = await fillPool(base, name, components.get(name) ?? [], below?.get(name) ?? [])
+    files.push(...renderIndex(name, architecture, stanzas))
   }
-  const release = [
-    'Origin: pibake',
-    'Label: pibake',
-    `Suite: ${ownSuite}`,
-    `Codename: ${suite}`,
-    `Date: ${new Date(timeSeconds * 1000).toUTCString().replace('GMT', 'UTC')}`,
-    'Acquire-By-Hash: yes',
-    `Architectures: ${architecture}`,
-    `Components: ${names.join(' ')}`,
-    'SHA256:',
-    ...sums,
-  ]
-  await writeFile(join(dists, 'Release'), `${release.join('\n')}\n`)
+  for (const file of files) await writeIndex(dists, file)
+  const listed = { suite: ownSuite, codename: suite, timeSeconds, architectures: [architecture], components: names }
+  await writeFile(join(dists, 'Release'), renderRelease(listed, files))
   await symlink(suite, join(base, 'dists', ownSuite))
 }
 
@@ -116,7 +87,7 @@ export const fixTimes = async (root: string): Promise<void> => {
 }
 
 /** A path in the pool of a component that leads nowhere else. */
-const poolPath = (component: string): RegExp => new RegExp(`^(?!.*/\\.\\.?(/|$))pool/${component}/`)
+const inPool = (component: string): RegExp => new RegExp(`^(?!.*/\\.\\.?(/|$))pool/${component}/`)
 
 /**
  * What the repository lists that an image has carried since it was baked, by component; empty where there is none of
@@ -142,7 +113,7 @@ export const readImageMirror = async ({
     const stanzas: Stanza[] = []
     for (const stanza of parseIndex(text, folder)) {
       const { Package, Version, Filename = '', Size } = stanza
-      if (!Package || !Version || !poolPath(component).test(Filename)) continue
+      if (!Package || !Version || !inPool(component).test(Filename)) continue
       const status = await lstat(join(base, Filename)).catch(() => undefined)
       if (status?.isFile() && status.size === Number(Size)) stanzas.push(stanza)
     }
