@@ -18,11 +18,17 @@ import type { ResolvedProfile, Stage } from '../profile/schema.ts'
 import type { Kitchen } from './kitchen.ts'
 import { npmContent, stagePackageInputs } from './steps.ts'
 
+/** What of a kitchen a package is built with: neither tools nor a root. */
+export type PackageKitchen = Pick<
+  Kitchen,
+  'project' | 'profile' | 'lock' | 'blobs' | 'scratch' | 'timeSeconds' | 'signal'
+>
+
 /**
  * The `node_modules` of a stage. Unpacking and pruning hundreds of tarballs takes seconds, so the result is kept in the
  * cache as one archive.
  */
-const openNpmTree = async (kitchen: Kitchen, stage: string, npm: readonly LockedNpm[]): Promise<Tree> => {
+const openNpmTree = async (kitchen: PackageKitchen, stage: string, npm: readonly LockedNpm[]): Promise<Tree> => {
   const { blobs, project, profile, scratch, timeSeconds, signal } = kitchen
   const { architecture } = profile
   const key = hashJson(['npm tree', npmTreeFormat, architecture, timeSeconds, npmContent(npm)])
@@ -41,7 +47,7 @@ const openNpmTree = async (kitchen: Kitchen, stage: string, npm: readonly Locked
  * `folder`.
  */
 const openArtifacts = async (
-  { lock, blobs, signal }: Kitchen,
+  { lock, blobs, signal }: PackageKitchen,
   stage: Stage,
   folder: string,
 ): Promise<ArtifactFile[]> => {
@@ -89,7 +95,7 @@ const assertPlanned = (stage: string, inputs: readonly Input[], planned: readonl
  * what the plan of a bake read of the stage: throws `STAGE_CHANGED` when that is no longer so.
  */
 export const stagePackage = async (
-  kitchen: Kitchen,
+  kitchen: PackageKitchen,
   entry: ResolvedProfile['stages'][number],
   planned?: readonly Input[],
 ): Promise<RepositoryDeb> => {

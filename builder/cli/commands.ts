@@ -152,6 +152,14 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./import.ts')).importCommand,
   },
   {
+    name: 'deb',
+    usage: 'deb [stage..]',
+    summary: 'Build the packages of stages, and gather those of others, in one signed repository',
+    network: 'none',
+    log: true,
+    load: async () => (await import('./deb.ts')).deb,
+  },
+  {
     name: 'completion',
     usage: 'completion <shell>',
     summary: 'Print a completion script for bash or zsh',

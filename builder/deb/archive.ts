@@ -1,3 +1,4 @@
+import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Parser } from 'tar'
 import { brokenDeb, readPackedTar, unpackTar } from '../host/deb-members.ts'
@@ -29,6 +30,20 @@ export const readDataFiles = async (path: string): Promise<Map<string, Buffer>> 
   return files
 }
 
+/** What the control archive of a package may unpack to; the largest of Debian's have a few megabytes of checksums. */
+const mostControlBytes = 64 * 1024 * 1024
+
+/** Passes the bytes of an archive on until there are too many: a package of strangers may hold more than there is memory. */
+const upTo = (mostBytes: number): Transform => {
+  let sizeBytes = 0
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      sizeBytes += chunk.length
+      done(sizeBytes > mostBytes ? new Error(`it unpacks to more than ${mostBytes} bytes`) : null, chunk)
+    },
+  })
+}
+
 const readTar = async (
   path: string,
   part: 'control' | 'data',
@@ -43,7 +58,8 @@ const readTar = async (
     },
   })
   try {
-    await pipeline(unpackTar(packed), parser as unknown as NodeJS.WritableStream)
+    const limit = upTo(part === 'control' ? mostControlBytes : Number.POSITIVE_INFINITY)
+    await pipeline(unpackTar(packed), limit, parser as unknown as NodeJS.WritableStream)
   } catch (cause) {
     throw brokenDeb(path, cause instanceof Error ? cause.message : String(cause))
   }

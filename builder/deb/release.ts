@@ -70,3 +70,26 @@ export const renderRelease = (of: Suite, files: readonly IndexFile[]): string =>
   ]
   return `${lines.join('\n')}\n`
 }
+
+/** An apt source, sources.list(5), that carries the key which signs it. */
+export const renderSource = (source: {
+  uri: string
+  suite: string
+  components: readonly string[]
+  /** ASCII-armoured. */
+  publicKey: string
+}): string => {
+  const key = source.publicKey
+    .trimEnd()
+    .split(/\r?\n/)
+    .map((line) => ` ${line === '' ? '.' : line}`)
+  return [
+    'Types: deb',
+    `URIs: ${source.uri}`,
+    `Suites: ${source.suite}`,
+    `Components: ${source.components.join(' ')}`,
+    'Signed-By:',
+    ...key,
+    '',
+  ].join('\n')
+}

@@ -10,6 +10,8 @@ export interface DebMember {
   name: string
   offsetBytes: number
   sizeBytes: number
+  /** When it was written, as its header says, in seconds since 1970. */
+  modifiedSeconds: number
 }
 
 const globalHeader = '!<arch>\n'
@@ -34,7 +36,8 @@ export const readDebMembers = async (path: string): Promise<DebMember[]> => {
     const sizeBytes = Number.parseInt(header.slice(48, 58), 10)
     if (header.slice(58) !== '`\n' || !Number.isSafeInteger(sizeBytes)) throw brokenDeb(path, 'a member has no header')
     const name = header.slice(0, 16).trimEnd().replace(/\/$/, '')
-    members.push({ name, offsetBytes: offset + headerBytes, sizeBytes })
+    const modifiedSeconds = Number.parseInt(header.slice(16, 28), 10) || 0
+    members.push({ name, offsetBytes: offset + headerBytes, sizeBytes, modifiedSeconds })
     offset += headerBytes + sizeBytes + (sizeBytes % 2)
     if (offset - (sizeBytes % 2) > size) throw brokenDeb(path, `its member \`${name}\` is cut off`)
   }

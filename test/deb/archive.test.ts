@@ -29,7 +29,7 @@ test('members have their places', async (t) => {
     members.map(({ name }) => name),
     ['debian-binary', 'control.tar.gz', 'data.tar.gz'],
   )
-  t.deepEqual(members[0], { name: 'debian-binary', offsetBytes: 68, sizeBytes: 4 })
+  t.deepEqual(members[0], { name: 'debian-binary', offsetBytes: 68, sizeBytes: 4, modifiedSeconds: 0 })
 })
 
 const broken: Readonly<Record<string, (whole: Buffer) => Buffer>> = {

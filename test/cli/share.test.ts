@@ -1,0 +1,45 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import type { Context } from '../../builder/cli/context.ts'
+import { parseCommandLine } from '../../builder/cli/parse.ts'
+import { PibakeError } from '../../builder/core/error.ts'
+import { makeProject, profileYaml, stageYaml } from '../profile/_project.ts'
+
+/** Run a command line in a small checkout with the profile `hub`, which is not locked. */
+const run = async (t: ExecutionContext, words: readonly string[]) => {
+  const project = await makeProject(t, {
+    'package.json': '{"version":"1.2.3"}',
+    'stages/web/stage.yaml': stageYaml('web'),
+    'stages/profiles/hub.yaml': profileYaml('hub', 'stages: [web]'),
+  })
+  const key = ['--key', join(project.root, 'key.asc')]
+  const parsed = await parseCommandLine([...words, ...key], { version: '1.2.3', width: 80 })
+  if (parsed.kind !== 'run') throw new Error('nothing to run')
+  const context: Context = {
+    project,
+    emit: () => {},
+    signal: new AbortController().signal,
+    options: parsed.globals,
+    isOffline: true,
+    continueOffline: () => Promise.reject(new Error('not asked for')),
+    terminal: { input: process.stdin, output: process.stdout },
+  }
+  return { project, result: parsed.command.run(parsed.args, context) }
+}
+
+for (const [words, code, message] of [
+  [['deb'], 'USAGE', /nothing to put/],
+  [['deb', 'web'], 'USAGE', /settings of a profile/],
+  [['deb', 'wep', '--profile', 'hub'], 'UNKNOWN_NAME', /no stage `wep`/],
+  [['deb', '--profile', 'hub'], 'LOCK_STALE', /`hub`/],
+  [['deb', '--profile', 'hub', '--uri', 'mill'], 'USAGE', /no address/],
+  [['deb', '--add', '/nonexistent'], 'USAGE', /not there/],
+] as const) {
+  test(`wrong use is told before anything is written: ${words.join(' ')}`, async (t) => {
+    const { project, result } = await run(t, words)
+    const error = await t.throwsAsync(result, { instanceOf: PibakeError, code })
+    t.regex(error?.message ?? '', message)
+    t.deepEqual((await readdir(project.root)).sort(), ['package.json', 'stages'])
+  })
+}
