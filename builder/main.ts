@@ -82,10 +82,10 @@ const run = async (argv: readonly string[]): Promise<number> => {
     const { args, globals, command } = parsed
     const terminal = { input: process.stdin, output: process.stdout }
     const context = { project, emit, signal, options: globals, isOffline: isOffline(), continueOffline, terminal }
-    const { data, lines, exitCode, failure } = await command.run(args, context)
+    const { data, lines, exitCode, failure, endsByInterruption } = await command.run(args, context)
     // The process without network has said everything, an interruption included.
     if (isHandedOver) return exitCode ?? 0
-    signal.throwIfAborted()
+    if (endsByInterruption !== true) signal.throwIfAborted()
     const color = wantsColor({ flag: globals.color, env: process.env, isTerminal: process.stdout.isTTY })
     voice.result({ data, lines: lines?.(color ? colourful : plainly) ?? [] })
     if (failure !== undefined) throw failure

@@ -9,7 +9,7 @@ const builder = join(checkout, 'builder')
 const levels: readonly (readonly string[])[] = [
   ['main.ts'],
   ['cli'],
-  ['fetch', 'bake', 'boot', 'flash', 'card', 'kit', 'publish', 'repository'],
+  ['fetch', 'bake', 'boot', 'flash', 'card', 'kit', 'publish', 'repository', 'serve'],
   ['plan', 'root', 'deb', 'image', 'inspect', 'page', 'cache', 'lock', 'profile'],
   ['host'],
   ['core'],
@@ -133,16 +133,33 @@ test('only host/ starts processes', (t) => {
   )
 })
 
+/** What a module takes from others besides types, as `name` for each word between the braces. */
+const valuesFrom = (text: string, names: ReadonlySet<string>): string[] =>
+  [...text.matchAll(/^import\s+([^']*?)\s+from\s+'([^']+)'/gm)]
+    .filter(([, clause = '', name = '']) => names.has(name) && !clause.startsWith('type '))
+    .flatMap(([, clause = '']) => clause.replaceAll(/[{}]/g, ' ').split(','))
+    .map((word) => word.trim())
+    .filter((word) => word !== '' && !word.startsWith('type '))
+
+const clients = new Set(['undici', 'node:http', 'node:https', 'node:http2', 'http', 'https', 'http2'])
+
 test('only fetch/connections.ts reaches the network, so that all of it goes through the proxy', (t) => {
-  const clients = new Set(['undici', 'node:http', 'node:https', 'node:http2', 'http', 'https', 'http2'])
   const wrong = modules.filter(
-    ({ path, text, imports }) =>
-      path !== 'fetch/connections.ts' && (imports.some((name) => clients.has(name)) || /(?<![.\w])fetch\(/.test(text)),
+    ({ path, text }) =>
+      !['fetch/connections.ts', 'serve/server.ts'].includes(path) &&
+      (valuesFrom(text, clients).length > 0 ||
+        [...clients].some((name) => text.includes(`import('${name}')`)) ||
+        /(?<![.\w])fetch\(/.test(text)),
   )
   t.deepEqual(
     wrong.map(({ path }) => path),
     [],
   )
+})
+
+test('serve/server.ts answers and asks nobody', (t) => {
+  const server = modules.find(({ path }) => path === 'serve/server.ts')
+  t.deepEqual(valuesFrom(server?.text ?? '', clients).sort(), ['STATUS_CODES', 'createServer'])
 })
 
 test('only report/ and main.ts touch the terminal', (t) => {

@@ -10,6 +10,8 @@ export interface Result {
   exitCode?: number
   /** What went wrong although there is a result; said after it, and decides the exit code. */
   failure?: unknown
+  /** Whether being interrupted is how the command ends, and no failure. */
+  endsByInterruption?: boolean
 }
 
 /** One command as the command line sees it. */

@@ -160,6 +160,14 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./deb.ts')).deb,
   },
   {
+    name: 'serve',
+    usage: 'serve',
+    summary: 'Serve packages, images and documentation to everyone on this network',
+    network: 'host',
+    log: true,
+    load: async () => (await import('./serve.ts')).serve,
+  },
+  {
     name: 'completion',
     usage: 'completion <shell>',
     summary: 'Print a completion script for bash or zsh',

@@ -31,7 +31,7 @@ const instructions = ({ folder, uri }: Outcome, paint: Paint): string[] => [
   paint('bold', 'On a Pi that runs already'),
   ...(uri.startsWith('file:')
     ? [
-        `  1. Take this folder there, on a stick or with rsync: ${folder}`,
+        `  1. Take this folder there, on a stick or with rsync, or let \`pibake serve\` offer it: ${folder}`,
         '  2. sudo cp pibake.sources /etc/apt/sources.list.d/',
         `     Its line \`URIs:\` says ${uri}; where the folder lies elsewhere on the Pi, change that.`,
       ]

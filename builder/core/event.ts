@@ -18,6 +18,18 @@ export type PibakeEvent =
   | { type: 'output'; id: string; line: string }
   /** Something the user should read even when all goes well. */
   | { type: 'notice'; level: 'info' | 'warn'; message: string }
+  /** The server has answered a request; a line with `--json` and in the log. `isWhole`: all of the answer was sent. */
+  | {
+      type: 'access'
+      client: string
+      program: string
+      method: string
+      path: string
+      status: number
+      sentBytes: number
+      isWhole: boolean
+      durationMs: number
+    }
   /** For the log file only. */
   | { type: 'debug'; message: string; fields?: Readonly<Record<string, unknown>> }
 

@@ -72,29 +72,55 @@ const describeVersion = async (item: RegistryPackage, path: string): Promise<Man
 /** Semantic versions in Debian's order: a pre-release comes before its release. */
 const orderOf = (version: string): string => version.replace('-', '~').replaceAll('-', '.')
 
+/** Packages by name, each version once, in the order of their versions. */
+const groupVersions = (packages: readonly RegistryPackage[]): Map<string, RegistryPackage[]> => {
+  const byVersion = new Map(packages.map((item) => [`${item.name}@${item.version}`, item]))
+  const byName = Map.groupBy(byVersion.values(), ({ name }) => name)
+  for (const items of byName.values()) items.sort((a, b) => compareVersions(orderOf(a.version), orderOf(b.version)))
+  return byName
+}
+
+const renderPackument = async (name: string, items: readonly RegistryPackage[], path: string): Promise<string> => {
+  const versions: Record<string, Manifest> = {}
+  for (const item of items) versions[item.version] = await describeVersion(item, path)
+  const released = items.filter(({ version }) => !version.includes('-'))
+  const latest = (released.at(-1) ?? items.at(-1))?.version
+  return `${JSON.stringify({ name, 'dist-tags': { latest }, versions })}\n`
+}
+
+/** One name of a registry, below whose address its files are. */
+export interface RegistryName {
+  name: string
+  /** Each with its path. */
+  tarballs: { path: string; item: RegistryPackage }[]
+  /**
+   * What npm asks for at `<name>`: its versions, and where their tarballs are, with `hostMark` in the addresses. Throws
+   * `DOWNLOAD_CORRUPT` for a broken tarball.
+   */
+  packument: () => Promise<string>
+}
+
+/** What a registry of these packages has to answer that is served below `/<path>/`. A package may be named several times. */
+export const layOutRegistry = (packages: readonly RegistryPackage[], { path }: { path: string }): RegistryName[] =>
+  [...groupVersions(packages)].map(([name, items]) => ({
+    name,
+    tarballs: items.map((item) => ({ path: `${name}/-/${tarballName(item)}`, item })),
+    packument: () => renderPackument(name, items, path),
+  }))
+
 /**
  * Write a registry of static files that npm installs from: for each package `<name>/packument.json`, which lists its
  * versions, and the tarballs as links at `<name>/-/`. It is served below `/<path>/`, the packument at `/<path>/<name>`
- * with `hostMark` replaced. A package may be named several times. Throws `DOWNLOAD_CORRUPT` for a broken tarball.
+ * with `hostMark` replaced. Throws `DOWNLOAD_CORRUPT` for a broken tarball.
  */
 export const writeNpmRegistry = async (
   folder: string,
   packages: readonly RegistryPackage[],
   { path }: { path: string },
 ): Promise<void> => {
-  const byVersion = new Map(packages.map((item) => [`${item.name}@${item.version}`, item]))
-  const byName = Map.groupBy(byVersion.values(), ({ name }) => name)
-  for (const [name, found] of byName) {
-    const items = found.toSorted((a, b) => compareVersions(orderOf(a.version), orderOf(b.version)))
+  for (const { name, tarballs, packument } of layOutRegistry(packages, { path })) {
     await mkdir(join(folder, name, '-'), { recursive: true })
-    const versions: Record<string, Manifest> = {}
-    for (const item of items) {
-      await link(item.source, join(folder, name, '-', tarballName(item)))
-      versions[item.version] = await describeVersion(item, path)
-    }
-    const released = items.filter(({ version }) => !version.includes('-'))
-    const latest = (released.at(-1) ?? items.at(-1))?.version
-    const packument = { name, 'dist-tags': { latest }, versions }
-    await writeFile(join(folder, name, 'packument.json'), `${JSON.stringify(packument)}\n`)
+    for (const { path: below, item } of tarballs) await link(item.source, join(folder, below))
+    await writeFile(join(folder, name, 'packument.json'), await packument())
   }
 }

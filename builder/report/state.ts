@@ -91,6 +91,7 @@ export const advance = (
       const { level, message } = event
       return { state: flushed.state, lines: [...flushed.lines, { kind: 'notice', level, message }] }
     }
+    case 'access':
     case 'debug':
       return { state, lines: [] }
   }

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Context } from '../../builder/cli/context.ts'
 import { parseCommandLine } from '../../builder/cli/parse.ts'
+import { renderServed } from '../../builder/cli/serve.ts'
 import { PibakeError } from '../../builder/core/error.ts'
+import { plainly } from '../../builder/report/style.ts'
 import { makeProject, profileYaml, stageYaml } from '../profile/_project.ts'
 
 /** Run a command line in a small checkout with the profile `hub`, which is not locked. */
@@ -13,7 +15,7 @@ const run = async (t: ExecutionContext, words: readonly string[]) => {
     'stages/web/stage.yaml': stageYaml('web'),
     'stages/profiles/hub.yaml': profileYaml('hub', 'stages: [web]'),
   })
-  const key = ['--key', join(project.root, 'key.asc')]
+  const key = words[0] === 'cache' ? [] : ['--key', join(project.root, 'key.asc')]
   const parsed = await parseCommandLine([...words, ...key], { version: '1.2.3', width: 80 })
   if (parsed.kind !== 'run') throw new Error('nothing to run')
   const context: Context = {
@@ -35,6 +37,7 @@ for (const [words, code, message] of [
   [['deb', '--profile', 'hub'], 'LOCK_STALE', /`hub`/],
   [['deb', '--profile', 'hub', '--uri', 'mill'], 'USAGE', /no address/],
   [['deb', '--add', '/nonexistent'], 'USAGE', /not there/],
+  [['serve', '--port', '70000'], 'USAGE', /not a port/],
 ] as const) {
   test(`wrong use is told before anything is written: ${words.join(' ')}`, async (t) => {
     const { project, result } = await run(t, words)
@@ -43,3 +46,18 @@ for (const [words, code, message] of [
     t.deepEqual((await readdir(project.root)).sort(), ['package.json', 'stages'])
   })
 }
+
+test('who fetched what is a table, and nobody is said in words', (t) => {
+  const served = { addresses: [], durationMs: 60_000, requests: 3, sentBytes: 2_000_000, refused: { 'Bad Request': 2 } }
+  const visitor = {
+    ...{ address: '192.168.1.7', programs: ['apt'], requests: 3, sentBytes: 2_000_000, refused: 1 },
+    files: { 'Debian packages': 2 },
+  }
+  t.deepEqual(renderServed({ ...served, visitors: [visitor] }, plainly), [
+    '192.168.1.7  2.0 MB  2 × Debian packages  apt',
+    '',
+    '3 requests, 2.0 MB in 1 min 00 s.',
+    'Turned away: 2 × Bad Request.',
+  ])
+  t.deepEqual(renderServed({ ...served, visitors: [] }, plainly), ['Nobody came in 1 min 00 s.'])
+})

@@ -122,7 +122,7 @@ const linkBlobs = async (from: string, to: string): Promise<void> => {
 }
 
 /** Fetch what the lock of pub for a target names, once, unless it is there. */
-const ensureFetched = async (target: TargetName): Promise<void> => {
+export const ensureFetched = async (target: TargetName): Promise<void> => {
   const { cache, locks } = projectAt(original)
   const lock = await readLock(lockPath(locks, outputName('pub', target)))
   const blobs = openBlobs(cache)
