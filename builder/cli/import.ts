@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import { formatBytes } from '../core/size.ts'
-import type { Manifest } from '../kit/bundle.ts'
 import { type ImportedBundle, importBundle } from '../kit/bundle-import.ts'
 import { openBundle } from '../kit/bundle-open.ts'
 import type { Change } from '../kit/import-changes.ts'
+import { type Manifest, profileBundle } from '../kit/profile-bundle.ts'
 import type { Paint } from '../report/style.ts'
 import { renderTable } from '../report/table.ts'
 import { defineCommand, type Result } from './command.ts'
@@ -33,7 +33,7 @@ export const renderChanges = ({ manifest, changes, applied }: ImportedBundle, pa
 }
 
 const list = async (file: string): Promise<Result> => {
-  await using bundle = await openBundle(file)
+  await using bundle = await openBundle(file, profileBundle)
   const { manifest } = bundle
   return { data: manifest, lines: (paint) => renderContents(manifest, paint) }
 }

@@ -1,17 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { copyFile, mkdir, open, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { type AsarStreamType, createPackageFromStreams } from '@electron/asar'
 import { hashFile, type Sha256 } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { formatBytes } from '../core/size.ts'
 import { makeScratch } from '../host/scratch.ts'
-import { bundleFormat, bundleLimits, type Manifest, manifestPath } from './bundle.ts'
 import { type BundleContent, findBundleContent } from './bundle-content.ts'
-import { openBundle } from './bundle-open.ts'
+import { assertRoom, readWhole, writeBundle } from './bundle-write.ts'
+import { type Manifest, profileBundle } from './profile-bundle.ts'
 import { explainWrite } from './write-failure.ts'
 
 /** A bundle that was written. */
@@ -25,7 +23,7 @@ export interface ExportedBundle {
 
 const assertFits = async ({ profile, files }: BundleContent, folder: string): Promise<void> => {
   const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
-  if (sizeBytes > bundleLimits.totalBytes || files.length + 1 > bundleLimits.entries) {
+  if (sizeBytes > profileBundle.limits.totalBytes || files.length + 1 > profileBundle.limits.entries) {
     const amount = `${files.length} files, ${formatBytes(sizeBytes)}`
     throw new PibakeError(
       'CONFIG_INVALID',
@@ -35,44 +33,13 @@ const assertFits = async ({ profile, files }: BundleContent, folder: string): Pr
       },
     )
   }
-  // asar never ends when a disk runs full under it, so that is found out before.
-  const { bavail, bsize } = await statfs(folder)
-  if (bavail * bsize > sizeBytes + 2 * bundleLimits.headerBytes) return
-  throw new PibakeError('DISK_FULL', `\`${folder}\` has no room for ${formatBytes(sizeBytes)}.`, {
-    hint: 'Free some space, then run the same command again.',
-  })
-}
-
-const streamOf = (path: string, source: string, sizeBytes: number, executable: boolean): AsarStreamType => ({
-  type: 'file',
-  path,
-  unpacked: false,
-  streamGenerator: () => createReadStream(source),
-  stat: { mode: executable ? 0o755 : 0o644, size: sizeBytes },
-})
-
-const writeAsar = async (options: {
-  destination: string
-  streams: AsarStreamType[]
-  signal: AbortSignal
-}): Promise<void> => {
-  const { destination, streams, signal } = options
-  const { promise, reject } = Promise.withResolvers<never>()
-  const stop = (): void => reject(signal.reason)
-  signal.addEventListener('abort', stop, { once: true })
-  try {
-    signal.throwIfAborted()
-    await Promise.race([createPackageFromStreams(destination, streams), promise])
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
+  await assertRoom(folder, sizeBytes + 2 * profileBundle.limits.headerBytes)
 }
 
 /** Read all of a bundle once: files may have changed while it was written. */
-const verifyBundle = async (path: string): Promise<void> => {
+const verifyWritten = async (path: string): Promise<void> => {
   try {
-    await using bundle = await openBundle(path)
-    for (const file of bundle.manifest.files) for await (const _chunk of bundle.read(file));
+    await readWhole(path, profileBundle)
   } catch (cause) {
     if (!(cause instanceof PibakeError)) throw cause
     throw new PibakeError('CONFIG_INVALID', 'Files of the profile changed while they were exported.', {
@@ -117,18 +84,16 @@ export const exportBundle = async (options: {
   }
   await using scratch = await makeScratch(project.work)
   await assertFits(content, scratch.path)
-  const manifest: Manifest = { format: bundleFormat, profile: profile.name, pibake, files }
+  const manifest: Manifest = { format: profileBundle.format, profile: profile.name, pibake, files }
   const text = `${JSON.stringify(manifest, null, 2)}\n`
-  const manifestFile = join(scratch.path, manifestPath)
-  await writeFile(manifestFile, text)
   const written = join(scratch.path, 'bundle.asar')
-  const streams = [
-    streamOf(manifestPath, manifestFile, Buffer.byteLength(text), false),
-    ...files.map(({ path, sizeBytes, mode }) => streamOf(path, join(project.root, path), sizeBytes, mode === '0755')),
-  ]
+  const sources = files.map(({ path, sizeBytes, mode }) => ({
+    ...{ path, sizeBytes, isExecutable: mode === '0755' },
+    source: join(project.root, path),
+  }))
   try {
-    await writeAsar({ destination: written, streams, signal })
-    await verifyBundle(written)
+    await writeBundle({ destination: written, manifest: text, sources, signal })
+    await verifyWritten(written)
     const sha256 = await hashFile(written, { signal })
     await place(written, destination)
     const { size: sizeBytes } = await stat(destination)

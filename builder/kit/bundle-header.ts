@@ -3,8 +3,10 @@ import { getRawHeader } from '@electron/asar'
 import { z } from 'zod'
 import type { Sha256 } from '../core/digest.ts'
 import { sha256Schema } from '../lock/schema.ts'
-import { bundleLimits, manifestPath, refuseBundle, showText } from './bundle.ts'
-import { pathFault } from './bundle-path.ts'
+import { type BundleKind, type BundleLimits, inMebibytes, manifestPath, refuseBundle, showText } from './bundle.ts'
+
+/** What of a kind of bundle the header is held against. */
+type HeaderRules = Pick<BundleKind<never>, 'limits' | 'pathFault'>
 
 /** A file as the header of an asar states it. */
 export interface StoredFile {
@@ -39,7 +41,11 @@ function isPlainObject(value: unknown): boolean {
  * Size of the header in bytes. An asar begins with two pickles of Chromium (base/pickle.h, little-endian): the size of
  * the second one as uint32, then a string of JSON; each pickle begins with the size of its payload.
  */
-const readHeaderSize = async (handle: FileHandle, file: string, sizeBytes: number): Promise<number> => {
+const readHeaderSize = async (
+  handle: FileHandle,
+  options: { file: string; sizeBytes: number; limits: BundleLimits },
+): Promise<number> => {
+  const { file, sizeBytes, limits } = options
   const bytes = Buffer.alloc(16)
   const { bytesRead } = await handle.read(bytes, 0, 16, 0)
   if (bytesRead < 16) throw refuseBundle(file, 'is too short for an asar file')
@@ -47,7 +53,8 @@ const readHeaderSize = async (handle: FileHandle, file: string, sizeBytes: numbe
   const textSize = bytes.readInt32LE(12)
   const isAsar = bytes.readUInt32LE(0) === 4 && bytes.readUInt32LE(8) === headerSize - 4
   if (!isAsar || textSize < 0) throw refuseBundle(file, 'is no asar file')
-  if (headerSize > bundleLimits.headerBytes) throw refuseBundle(file, 'has a header of more than 16 MiB')
+  if (headerSize > limits.headerBytes)
+    throw refuseBundle(file, `has a header of more than ${inMebibytes(limits.headerBytes)}`)
   if (8 + headerSize > sizeBytes) throw refuseBundle(file, 'is cut off')
   if (Math.ceil(textSize / 4) * 4 !== headerSize - 8) throw refuseBundle(file, 'is no asar file')
   return headerSize
@@ -60,14 +67,16 @@ const readEntry = <T>(schema: z.ZodType<T>, value: unknown, file: string, path: 
   throw refuseBundle(file, `describes \`${showText(path)}\` in a way that asar does not know`, { details })
 }
 
-const walk = (root: unknown, file: string, dataStart: number): StoredFile[] => {
+const walk = (root: unknown, options: { file: string; dataStart: number; rules: HeaderRules }): StoredFile[] => {
+  const { file, dataStart, rules } = options
+  const { limits, pathFault } = rules
   const found: StoredFile[] = []
   const waiting: { path: string; value: unknown }[] = [{ path: '', value: root }]
   let entries = 0
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const { path, value } = next
     entries += 1
-    if (entries > bundleLimits.entries) throw refuseBundle(file, `holds more than ${bundleLimits.entries} files`)
+    if (entries > limits.entries) throw refuseBundle(file, `holds more than ${limits.entries} files`)
     if (typeof value === 'object' && value !== null) {
       if ('link' in value) throw refuseBundle(file, `holds a link, \`${showText(path)}\``)
       if ('unpacked' in value) throw refuseBundle(file, `keeps \`${showText(path)}\` outside of itself`)
@@ -88,9 +97,13 @@ const walk = (root: unknown, file: string, dataStart: number): StoredFile[] => {
 }
 
 /** Every byte after the header belongs to a file; only files of equal content share theirs. */
-const checkExtents = (files: readonly StoredFile[], file: string, dataStart: number, endOfFile: number): void => {
+const checkExtents = (
+  files: readonly StoredFile[],
+  options: { file: string; dataStart: number; endOfFile: number; limits: BundleLimits },
+): void => {
+  const { file, dataStart, endOfFile, limits } = options
   const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-  if (total > bundleLimits.totalBytes) throw refuseBundle(file, 'holds more than 512 MiB')
+  if (total > limits.totalBytes) throw refuseBundle(file, `holds more than ${inMebibytes(limits.totalBytes)}`)
   const extents = new Map(files.filter(({ sizeBytes }) => sizeBytes > 0).map((stored) => [keyOf(stored), stored]))
   let end = dataStart
   for (const { position, sizeBytes, path } of [...extents.values()].sort((a, b) => a.position - b.position)) {
@@ -107,9 +120,14 @@ const keyOf = ({ position, sizeBytes, sha256 }: StoredFile): string => `${positi
  * The files of a bundle by their paths, from the header of an open asar, after every check that needs no content. Throws
  * `BUNDLE_INVALID`; `file` is the name it shows.
  */
-export const readBundleHeader = async (handle: FileHandle, file: string): Promise<Map<string, StoredFile>> => {
+export const readBundleHeader = async (
+  handle: FileHandle,
+  file: string,
+  rules: HeaderRules,
+): Promise<Map<string, StoredFile>> => {
   const { size: sizeBytes } = await handle.stat()
-  const headerSize = await readHeaderSize(handle, file, sizeBytes)
+  const { limits } = rules
+  const headerSize = await readHeaderSize(handle, { file, sizeBytes, limits })
   let root: unknown
   try {
     // By the open file: the name may mean another one by now. asar reads whatever size a header states: hence the bounds.
@@ -119,7 +137,7 @@ export const readBundleHeader = async (handle: FileHandle, file: string): Promis
     throw refuseBundle(file, 'has a header that asar cannot read', { details, cause })
   }
   const dataStart = 8 + headerSize
-  const files = walk(root, file, dataStart)
-  checkExtents(files, file, dataStart, sizeBytes)
+  const files = walk(root, { file, dataStart, rules })
+  checkExtents(files, { file, dataStart, endOfFile: sizeBytes, limits })
   return new Map(files.map((stored) => [stored.path, stored]))
 }

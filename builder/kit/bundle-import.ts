@@ -3,11 +3,12 @@ import { dirname, join } from 'node:path'
 import { PibakeError } from '../core/error.ts'
 import type { Project } from '../core/project.ts'
 import { makeScratch } from '../host/scratch.ts'
-import type { BundleFile, Manifest } from './bundle.ts'
+import type { BundleFile } from './bundle.ts'
 import { type Bundle, openBundle } from './bundle-open.ts'
 import { applyChanges } from './import-apply.ts'
 import { type Change, findChanges } from './import-changes.ts'
 import { checkStaged } from './import-check.ts'
+import { type Manifest, profileBundle } from './profile-bundle.ts'
 import { explainWrite } from './write-failure.ts'
 
 /** What came of an import. */
@@ -21,7 +22,7 @@ export interface ImportedBundle {
   failure: PibakeError | undefined
 }
 
-const stageFile = async (bundle: Bundle, entry: BundleFile, root: string): Promise<void> => {
+const stageFile = async (bundle: Bundle<Manifest>, entry: BundleFile, root: string): Promise<void> => {
   const target = join(root, entry.path)
   await mkdir(dirname(target), { recursive: true })
   await using file = await open(target, 'wx')
@@ -54,7 +55,7 @@ export const importBundle = async (options: {
   signal: AbortSignal
 }): Promise<ImportedBundle> => {
   const { project, file, overwrite, dryRun, signal } = options
-  await using bundle = await openBundle(file)
+  await using bundle = await openBundle(file, profileBundle)
   const { manifest } = bundle
   await using scratch = await makeScratch(project.work)
   const staged = join(scratch.path, 'staged')

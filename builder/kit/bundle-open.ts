@@ -2,39 +2,35 @@ import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { errnoOf, PibakeError } from '../core/error.ts'
-import {
-  type BundleFile,
-  bundleFormat,
-  bundleLimits,
-  type Manifest,
-  manifestPath,
-  manifestSchema,
-  refuseBundle,
-  showText,
-} from './bundle.ts'
+import { type BundleFile, type BundleKind, inMebibytes, manifestPath, refuseBundle, showText } from './bundle.ts'
 import { readBundleHeader, type StoredFile } from './bundle-header.ts'
 
 /** A bundle that is read in place. */
-export interface Bundle extends AsyncDisposable {
+export interface Bundle<M> extends AsyncDisposable {
   /** As it was named. */
   file: string
   sizeBytes: number
-  manifest: Manifest
+  manifest: M
   /**
    * The content of one of its files in chunks; throws `BUNDLE_INVALID` at the end when it is not what the manifest says.
    */
   read(entry: BundleFile): AsyncGenerator<Buffer>
 }
 
+/** What every manifest says. */
+interface Listing {
+  files: readonly BundleFile[]
+}
+
 const chunkBytes = 1 << 20
 
-const openFile = async (file: string): Promise<FileHandle> => {
+const openFile = async (file: string, madeBy: string): Promise<FileHandle> => {
   try {
     // Without waiting for a writer, should it be a pipe.
     return await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (cause) {
     const what = errnoOf(cause) === 'ENOENT' ? 'There is no file' : 'Nothing can be read from'
-    throw new PibakeError('USAGE', `${what} \`${file}\`.`, { hint: 'Name a file that `pibake export` made.', cause })
+    throw new PibakeError('USAGE', `${what} \`${file}\`.`, { hint: `Name a file that \`${madeBy}\` made.`, cause })
   }
 }
 
@@ -58,7 +54,7 @@ async function* readStored(handle: FileHandle, file: string, stored: StoredFile)
   }
 }
 
-const parseManifest = (file: string, text: string): Manifest => {
+const parseManifest = <M extends Listing>(file: string, text: string, kind: BundleKind<M>): M => {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -66,11 +62,11 @@ const parseManifest = (file: string, text: string): Manifest => {
     throw refuseBundle(file, `has a \`${manifestPath}\` that is no JSON`, { cause })
   }
   const format = typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined
-  if (typeof format === 'string' && format !== bundleFormat) {
+  if (typeof format === 'string' && format !== kind.format) {
     const hint = 'Update pibake, or ask for a bundle that this version made.'
     throw refuseBundle(file, `is of a format that this pibake does not know, \`${showText(format)}\``, { hint })
   }
-  const result = manifestSchema.safeParse(value)
+  const result = kind.schema.safeParse(value)
   if (result.success) return result.data
   const details = result.error.issues
     .slice(0, 20)
@@ -79,7 +75,7 @@ const parseManifest = (file: string, text: string): Manifest => {
 }
 
 /** Header and manifest must tell the same; returns nothing. */
-const compare = (file: string, { files }: Manifest, stored: ReadonlyMap<string, StoredFile>): void => {
+const compare = (file: string, { files }: Listing, stored: ReadonlyMap<string, StoredFile>): void => {
   const listed = new Set([manifestPath])
   for (const { path, mode, sizeBytes, sha256 } of files) {
     const shown = `\`${showText(path)}\``
@@ -96,27 +92,32 @@ const compare = (file: string, { files }: Manifest, stored: ReadonlyMap<string, 
   }
 }
 
-const readManifest = async (handle: FileHandle, file: string, stored: StoredFile | undefined): Promise<Manifest> => {
+const readManifest = async <M extends Listing>(
+  handle: FileHandle,
+  options: { file: string; stored: StoredFile | undefined; kind: BundleKind<M> },
+): Promise<M> => {
+  const { file, stored, kind } = options
   if (stored === undefined) throw refuseBundle(file, `has no \`${manifestPath}\``)
-  if (stored.sizeBytes > bundleLimits.headerBytes)
-    throw refuseBundle(file, `has a \`${manifestPath}\` of more than 16 MiB`)
+  const { headerBytes } = kind.limits
+  if (stored.sizeBytes > headerBytes)
+    throw refuseBundle(file, `has a \`${manifestPath}\` of more than ${inMebibytes(headerBytes)}`)
   if (stored.executable) throw refuseBundle(file, `has a \`${manifestPath}\` that is executable`)
   const chunks: Buffer[] = []
   for await (const chunk of readStored(handle, file, stored)) chunks.push(chunk)
-  return parseManifest(file, Buffer.concat(chunks).toString())
+  return parseManifest(file, Buffer.concat(chunks).toString(), kind)
 }
 
 /**
- * Open a bundle and check all of it but the content of its files, which `read` checks. Throws `BUNDLE_INVALID`, and
+ * Open a bundle of a kind and check all of it but the content of its files, which `read` checks. Throws `BUNDLE_INVALID`, and
  * `USAGE` when there is no such file.
  */
-export const openBundle = async (file: string): Promise<Bundle> => {
-  const handle = await openFile(file)
+export const openBundle = async <M extends Listing>(file: string, kind: BundleKind<M>): Promise<Bundle<M>> => {
+  const handle = await openFile(file, kind.madeBy)
   try {
     const stats = await handle.stat()
     if (!stats.isFile()) throw refuseBundle(file, 'is not a file')
-    const stored = await readBundleHeader(handle, file)
-    const manifest = await readManifest(handle, file, stored.get(manifestPath))
+    const stored = await readBundleHeader(handle, file, kind)
+    const manifest = await readManifest(handle, { file, stored: stored.get(manifestPath), kind })
     compare(file, manifest, stored)
     return {
       file,

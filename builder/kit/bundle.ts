@@ -3,41 +3,48 @@ import { PibakeError } from '../core/error.ts'
 import { sha256Schema } from '../lock/schema.ts'
 
 /** What a bundle may be at most; anything larger is refused before memory or disk is given to it. */
-export const bundleLimits = {
+export interface BundleLimits {
   /** The header, and the manifest. */
-  headerBytes: 16 * 1024 * 1024,
+  headerBytes: number
   /** All files together, as their sizes are stated; content that several files share counts for each. */
-  totalBytes: 512 * 1024 * 1024,
+  totalBytes: number
   /** Files and folders. */
-  entries: 20_000,
-} as const
+  entries: number
+}
+
+/** What bundles of a kind have in common: which files they may hold, and what their manifest says of them. */
+export interface BundleKind<M extends { files: readonly BundleFile[] }> {
+  /** Value of `format` in its manifests. */
+  format: string
+  schema: z.ZodType<M>
+  limits: BundleLimits
+  /** What is wrong with a path in it, to follow `a path that …`; undefined when it may stand there. */
+  pathFault: (path: string) => string | undefined
+  /** The command that makes them. */
+  madeBy: string
+}
+
+/** A limit in bytes as people say it. */
+export const inMebibytes = (sizeBytes: number): string => `${sizeBytes / (1024 * 1024)} MiB`
 
 /** The file of a bundle that describes all others. */
 export const manifestPath = 'manifest.json'
 
-/** Value of `format` in the manifests that this pibake writes and reads. */
-export const bundleFormat = 'pibake-bundle-1'
-
-const bundleFile = z.strictObject({
+/** A file of a bundle as its manifest describes it. */
+export const bundleFileSchema = z.strictObject({
   path: z.string().describe('below the checkout, with `/`'),
   mode: z.enum(['0644', '0755']).describe('asar itself keeps no modes'),
   sizeBytes: z.int().nonnegative(),
   sha256: sha256Schema,
 })
 
-/** `manifest.json` of a bundle. It does not list itself. */
-export const manifestSchema = z.strictObject({
-  format: z.literal(bundleFormat),
-  profile: z.string().regex(/^[a-z][a-z0-9-]*$/, 'must be the name of a profile'),
-  pibake: z
-    .string()
-    .regex(/^[\w.+-]{1,40}$/, 'must be a version')
-    .describe('the version that wrote it'),
-  files: z.array(bundleFile).max(bundleLimits.entries),
-})
+export type BundleFile = z.infer<typeof bundleFileSchema>
 
-export type BundleFile = z.infer<typeof bundleFile>
-export type Manifest = z.infer<typeof manifestSchema>
+/** The version of pibake that wrote a bundle. */
+export const writtenBy = z
+  .string()
+  .regex(/^[\w.+-]{1,40}$/, 'must be a version')
+  .describe('the version that wrote it')
 
 /** Text of others in a form that cannot steer a terminal: control and format characters escaped, at most 200 characters. */
 export const showText = (text: string): string => {

@@ -4,9 +4,10 @@ import { hashFile } from '../core/digest.ts'
 import { errnoOf, PibakeError } from '../core/error.ts'
 import type { Project } from '../core/project.ts'
 import { listContent } from '../profile/content.ts'
-import type { BundleFile, Manifest } from './bundle.ts'
+import type { BundleFile } from './bundle.ts'
 import { installedByHand } from './bundle-content.ts'
 import { partOf } from './bundle-path.ts'
+import type { Manifest } from './profile-bundle.ts'
 
 /** What an import would do to one file. */
 export interface Change {

@@ -5,8 +5,9 @@ import { lockPath, readLock, readToolsLock } from '../lock/file.ts'
 import { loadProfileChain } from '../profile/profile.ts'
 import { resolveProfile } from '../profile/resolve.ts'
 import type { Stage } from '../profile/schema.ts'
-import { type Manifest, refuseBundle, showText } from './bundle.ts'
+import { refuseBundle, showText } from './bundle.ts'
 import { partOf } from './bundle-path.ts'
+import type { Manifest } from './profile-bundle.ts'
 
 /** Locks of tools trees, as `toolsLockPath` names them. */
 const toolsLock = /^tools-([a-z]+)-([a-z0-9]+)$/

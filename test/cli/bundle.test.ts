@@ -6,8 +6,8 @@ import { parseCommandLine } from '../../builder/cli/parse.ts'
 import { hashBytes } from '../../builder/core/digest.ts'
 import { PibakeError } from '../../builder/core/error.ts'
 import { projectAt } from '../../builder/core/project.ts'
-import type { Manifest } from '../../builder/kit/bundle.ts'
 import type { Change } from '../../builder/kit/import-changes.ts'
+import type { Manifest } from '../../builder/kit/profile-bundle.ts'
 import { plainly } from '../../builder/report/style.ts'
 
 const project = projectAt('/checkout')

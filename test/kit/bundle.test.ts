@@ -9,6 +9,7 @@ import { type Project, projectAt } from '../../builder/core/project.ts'
 import { importBundle } from '../../builder/kit/bundle-import.ts'
 import { openBundle } from '../../builder/kit/bundle-open.ts'
 import type { Change } from '../../builder/kit/import-changes.ts'
+import { profileBundle } from '../../builder/kit/profile-bundle.ts'
 import { lockPath, readLock } from '../../builder/lock/file.ts'
 import { stageDigest } from '../../builder/profile/content.ts'
 import { resolveProfile } from '../../builder/profile/resolve.ts'
@@ -46,7 +47,7 @@ test('a bundle holds the profile, what it extends, its stages, its locks, and no
   const project = await makeHub(t)
   const file = join(project.root, 'hub.asar')
   const written = await exportHub(project, file)
-  await using bundle = await openBundle(file)
+  await using bundle = await openBundle(file, profileBundle)
   t.deepEqual(
     bundle.manifest.files.map(({ path }) => path),
     hubPaths,
@@ -246,7 +247,7 @@ test('an export replaces a bundle as a whole and leaves nothing beside it', asyn
   await writeFile(file, 'old')
   await exportHub(project, file)
   t.deepEqual(await readdir(folder), ['hub.asar'])
-  await using bundle = await openBundle(file)
+  await using bundle = await openBundle(file, profileBundle)
   t.is(bundle.manifest.profile, 'hub')
   const taken = await t.throwsAsync(exportHub(project, folder), { instanceOf: PibakeError })
   t.is(taken?.code, 'USAGE')

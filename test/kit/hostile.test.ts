@@ -8,6 +8,7 @@ import { projectAt } from '../../builder/core/project.ts'
 import { importBundle } from '../../builder/kit/bundle-import.ts'
 import { openBundle } from '../../builder/kit/bundle-open.ts'
 import { pathFault } from '../../builder/kit/bundle-path.ts'
+import { profileBundle } from '../../builder/kit/profile-bundle.ts'
 import { profileYaml, stageYaml, temporaryFolder } from '../profile/_project.ts'
 import { type Crafted, craftAsar, craftBundle, type Entry, exportHub, makeHub, never } from './_bundle.ts'
 
@@ -130,7 +131,7 @@ test('the bound of the header holds for a file that has room for it', async (t) 
   const file = join(await temporaryFolder(t), 'bomb.asar')
   await writeFile(file, craftAsar('{}', undefined, { headerSize: 0xf0000000, payload: 0xeffffffc }))
   await truncate(file, 0x100000000)
-  const error = await t.throwsAsync(openBundle(file), { instanceOf: PibakeError })
+  const error = await t.throwsAsync(openBundle(file, profileBundle), { instanceOf: PibakeError })
   t.regex(error?.message ?? '', /16 MiB/)
 })
 
@@ -503,9 +504,16 @@ test('a pipe and a folder are no bundles, and nothing waits for them', async (t)
   const folder = await temporaryFolder(t)
   execFileSync('/usr/bin/mkfifo', [join(folder, 'pipe')])
   for (const file of [folder, join(folder, 'pipe'), '/dev/zero']) {
-    t.is((await t.throwsAsync(openBundle(file), { instanceOf: PibakeError }))?.code, 'BUNDLE_INVALID', file)
+    t.is(
+      (await t.throwsAsync(openBundle(file, profileBundle), { instanceOf: PibakeError }))?.code,
+      'BUNDLE_INVALID',
+      file,
+    )
   }
-  t.is((await t.throwsAsync(openBundle(join(folder, 'none')), { instanceOf: PibakeError }))?.code, 'USAGE')
+  t.is(
+    (await t.throwsAsync(openBundle(join(folder, 'none'), profileBundle), { instanceOf: PibakeError }))?.code,
+    'USAGE',
+  )
 })
 
 test('whatever byte of a bundle is changed, it is refused', async (t) => {
@@ -519,7 +527,7 @@ test('whatever byte of a bundle is changed, it is refused', async (t) => {
     changed[index] = (changed[index] ?? 0) ^ 1
     await writeFile(file, changed)
     const whole = (async () => {
-      await using bundle = await openBundle(file)
+      await using bundle = await openBundle(file, profileBundle)
       for (const entry of bundle.manifest.files) for await (const _chunk of bundle.read(entry));
     })()
     const error = await whole.then(
