@@ -1,5 +1,4 @@
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { type Blobs, openBlobs } from '../cache/blobs.ts'
 import { dropLayer, listLayers } from '../cache/layers.ts'
 import { type Amount, measureCache, pruneCache, verifyCache } from '../cache/upkeep.ts'
@@ -8,14 +7,20 @@ import { PibakeError } from '../core/error.ts'
 import { runStep } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { formatBytes } from '../core/size.ts'
+import { toolsSuite } from '../host/tools-packages.ts'
 import { packagesKey, unpackedKey } from '../image/base.ts'
-import { readLock, readToolsLock } from '../lock/file.ts'
+import { exportCache } from '../kit/cache-export.ts'
+import { importCache } from '../kit/cache-import.ts'
+import { itemsOf } from '../kit/cache-items.ts'
+import { type AnyLock, readAllLocks } from '../lock/all.ts'
+import { staleLock } from '../lock/request.ts'
 import { listProfileNames } from '../profile/profile.ts'
 import { targetNames } from '../profile/target.ts'
 import { renderTable } from '../report/table.ts'
 import { defineCommand, type Result } from './command.ts'
 import type { Context } from './context.ts'
 import { planOf } from './planned.ts'
+import { readVersion } from './version.ts'
 
 /** What the locks of a checkout need of the cache. */
 interface Locked {
@@ -26,25 +31,15 @@ interface Locked {
 }
 
 const readLocked = async (project: Project): Promise<Locked> => {
-  const names = (await readdir(project.locks).catch(() => [])).filter((name) => name.endsWith('.lock.json'))
-  const labels = new Map<Sha256, string>()
+  const locks = await readAllLocks(project)
+  const labels = new Map(itemsOf(locks).map(({ sha256, label }) => [sha256, label]))
   const unpacked = new Set<Sha256>()
-  for (const name of names) {
-    const path = join(project.locks, name)
-    const lock = name.startsWith('tools-') ? undefined : await readLock(path)
-    const tools = name.startsWith('tools-') ? await readToolsLock(path) : undefined
-    if (lock?.base) {
-      const { name: base, archive, image } = lock.base
-      labels.set(archive.sha256, base)
-      unpacked.add(unpackedKey(archive.sha256))
-      for (const architecture of ['arm64', 'armhf'] as const) unpacked.add(packagesKey(image.sha256, architecture))
-    }
-    const debs = [...(tools?.debs ?? []), ...(lock?.steps.flatMap((step) => step.debs) ?? []), ...(lock?.extras ?? [])]
-    for (const { name, version, sha256 } of debs) labels.set(sha256, `${name} ${version}`)
-    for (const { name, version, sha256 } of Object.values(lock?.npm ?? {}).flat()) {
-      labels.set(sha256, `${name}@${version}`)
-    }
-    for (const { name, sha256 } of Object.values(lock?.artifacts ?? {}).flat()) labels.set(sha256, name)
+  for (const { kind, lock } of locks) {
+    if (kind !== 'profile' || !lock.base) continue
+    const { name, archive, image } = lock.base
+    labels.set(archive.sha256, name)
+    unpacked.add(unpackedKey(archive.sha256))
+    for (const architecture of ['arm64', 'armhf'] as const) unpacked.add(packagesKey(image.sha256, architecture))
   }
   return { labels, unpacked }
 }
@@ -112,23 +107,96 @@ const prune = async (blobs: Blobs, context: Context, dryRun: boolean): Promise<R
   }
 }
 
+/** The locks whose items are meant: all, or those of one profile with the tools for it. */
+const chosenLocks = async ({ project }: Context, profile: string | undefined): Promise<AnyLock[]> => {
+  const locks = await readAllLocks(project)
+  if (profile === undefined) return locks
+  const own = locks.filter(({ kind, lock }) => kind === 'profile' && lock.profile === profile)
+  if (own.length === 0) throw staleLock(profile, ['nothing has been locked yet'])
+  const suites = new Set([toolsSuite, ...own.map(({ lock }) => lock.suite)])
+  return [...own, ...locks.filter(({ kind, lock }) => kind === 'tools' && suites.has(lock.suite))]
+}
+
+const exportTo = async (context: Context, path: string, profile: string | undefined): Promise<Result> => {
+  const { project, emit, signal } = context
+  const locks = await chosenLocks(context, profile)
+  const pibake = await readVersion(project)
+  const exported = await exportCache({ project, locks, pibake, destination: resolve(path), emit, signal })
+  const { items, sizeBytes, kept, missing } = exported
+  if (missing.length > 0) {
+    const message = `${missing.length} items that locks name are not in the cache, and so not in what was written.`
+    emit({ type: 'notice', level: 'warn', message })
+  }
+  return {
+    data: exported,
+    lines: () => [
+      `Wrote \`${exported.path}\`: ${items} items, ${formatBytes(sizeBytes)}${kept > 0 ? `; ${kept} were there` : ''}.`,
+    ],
+  }
+}
+
+const importFrom = async ({ project, emit, signal }: Context, path: string, dryRun: boolean): Promise<Result> => {
+  const { labels } = await readLocked(project)
+  const imported = await importCache({ project, path: resolve(path), labels, dryRun, emit, signal })
+  const { added, present, refused, ignored } = imported
+  const sizeBytes = added.reduce((sum, item) => sum + item.sizeBytes, 0)
+  const failure = new PibakeError('BUNDLE_INVALID', `${refused.length} items are not what their digests say.`, {
+    hint: 'Nothing of these was taken. Ask for them again where they came from; `pibake fetch` brings what is missing.',
+    details: refused,
+  })
+  const verb = dryRun ? 'Would take' : 'Took'
+  return {
+    data: imported,
+    lines: () => [
+      `${verb} ${added.length} items (${formatBytes(sizeBytes)}); ${present} were here already.`,
+      ...(ignored > 0 ? [`${ignored} other things in that folder were left where they are.`] : []),
+    ],
+    ...(refused.length > 0 ? { failure } : {}),
+  }
+}
+
+const needPath = (path: string | undefined, action: string): string => {
+  if (path !== undefined) return path
+  throw new PibakeError('USAGE', `\`cache ${action}\` needs a file or a folder.`, {
+    hint: `Name it: \`pibake cache ${action} /media/stick/cache\`.`,
+  })
+}
+
+const refusePath = (path: string | undefined, action: string): void => {
+  if (path === undefined) return
+  throw new PibakeError('USAGE', `\`${path}\` means nothing to \`cache ${action}\`.`, { hint: 'Leave it away.' })
+}
+
 export const cache = defineCommand({
   options: {
-    'dry-run': { type: 'boolean', default: false, describe: 'With prune: say what would go, and leave it' },
+    'dry-run': {
+      type: 'boolean',
+      default: false,
+      describe: 'With prune or import: say what would go or come, and leave it',
+    },
+    profile: { type: 'string', describe: 'With export: only what the locks of this profile need, and the tools' },
   },
   positionals: {
     action: {
-      choices: ['show', 'verify', 'prune'] as const,
+      choices: ['show', 'verify', 'prune', 'export', 'import'] as const,
       default: 'show' as const,
-      describe: 'Sizes; read everything and set aside what is damaged; drop what no lock and no profile needs',
+      describe:
+        'Sizes; read everything and set aside what is damaged; drop what no lock and no profile needs; write what was fetched elsewhere; merge the cache of others into this one',
     },
+    path: { type: 'string', describe: 'With export and import: a file ending in .asar, or a folder' },
   },
   examples: [
     ['$0 cache', 'What it holds'],
     ['$0 cache verify', 'Read all of it, and name what is damaged'],
     ['$0 cache prune --dry-run', 'How much could be freed'],
+    ['$0 cache export /media/stick/cache', 'All that the locks need, into a folder; again, only what is new'],
+    ['$0 cache export --profile pub pub-cache.asar', 'What pub needs, as one file'],
+    ['$0 cache import /media/stick/cache', 'What others have fetched, each item checked'],
   ],
-  async run({ action, 'dry-run': dryRun }, context) {
+  async run({ action, path, profile, 'dry-run': dryRun }, context) {
+    if (action === 'export') return exportTo(context, needPath(path, action), profile)
+    if (action === 'import') return importFrom(context, needPath(path, action), dryRun)
+    refusePath(path, action)
     const blobs = openBlobs(context.project.cache)
     if (action === 'verify') return verify(blobs, context)
     return action === 'prune' ? prune(blobs, context, dryRun) : show(context)

@@ -129,8 +129,8 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'cache',
-    usage: 'cache [action]',
-    summary: 'Show, verify or prune what was fetched and made',
+    usage: 'cache [action] [path]',
+    summary: 'Show, verify, prune, export or import what was fetched',
     network: 'none',
     log: true,
     load: async () => (await import('./cache.ts')).cache,

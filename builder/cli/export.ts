@@ -1,15 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { PibakeError } from '../core/error.ts'
 import type { Project } from '../core/project.ts'
 import { formatBytes } from '../core/size.ts'
 import { exportBundle } from '../kit/bundle-export.ts'
 import { defineCommand } from './command.ts'
-
-const readVersion = async ({ root }: Project): Promise<string> => {
-  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
-  return version
-}
+import { readVersion } from './version.ts'
 
 /** Where a bundle goes: the file that was named, else beside the images. Throws `USAGE` for another kind of file. */
 export const bundleDestination = (project: Project, profile: string, file: string | undefined): string => {

@@ -38,6 +38,10 @@ for (const [words, code, message] of [
   [['deb', '--profile', 'hub', '--uri', 'mill'], 'USAGE', /no address/],
   [['deb', '--add', '/nonexistent'], 'USAGE', /not there/],
   [['serve', '--port', '70000'], 'USAGE', /not a port/],
+  [['cache', 'export'], 'USAGE', /needs a file or a folder/],
+  [['cache', 'import'], 'USAGE', /needs a file or a folder/],
+  [['cache', 'export', 'x.asar', '--profile', 'hub'], 'LOCK_STALE', /`hub`/],
+  [['cache', 'verify', 'x'], 'USAGE', /means nothing/],
 ] as const) {
   test(`wrong use is told before anything is written: ${words.join(' ')}`, async (t) => {
     const { project, result } = await run(t, words)
