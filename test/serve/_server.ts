@@ -32,7 +32,7 @@ export const startServing = async (
 ): Promise<Serving> => {
   const folder = await scratch(t)
   const offers = new Map<string, Offer>(Object.entries(options.offers ?? {}))
-  offers.set('/', bytesOffer('<h1>here</h1>', { group: 'pages', type: typeOf('.html') }))
+  if (!offers.has('/')) offers.set('/', bytesOffer('<h1>here</h1>', { group: 'pages', type: typeOf('.html') }))
   for (const [name, text] of Object.entries(options.files ?? {})) {
     const path = join(folder, name)
     await mkdir(dirname(path), { recursive: true })
