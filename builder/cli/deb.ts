@@ -4,6 +4,7 @@ import { formatBytes } from '../core/size.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
 import type { Paint } from '../report/style.ts'
 import { renderTable } from '../report/table.ts'
+import { debianName } from '../repository/merge.ts'
 import { targetOption } from './chosen.ts'
 import { defineCommand } from './command.ts'
 import { keyOption, openKey } from './key.ts'
@@ -44,15 +45,19 @@ const instructions = ({ folder, uri }: Outcome, paint: Paint): string[] => [
 
 const render = (outcome: Outcome, paint: Paint): string[] => {
   const { packages, added, fingerprint, suite } = outcome
-  const rows = packages.map(({ name, version, architecture, from, sizeBytes }) => [
-    paint('bold', name),
-    version,
-    architecture,
-    formatBytes(sizeBytes),
-    paint('dim', from),
-  ])
+  const rows = packages
+    .filter(({ from }) => from !== debianName)
+    .map(({ name, version, architecture, from, sizeBytes }) => [
+      paint('bold', name),
+      version,
+      architecture,
+      formatBytes(sizeBytes),
+      paint('dim', from),
+    ])
+  const ofDebian = packages.length - rows.length
   return [
     ...renderTable(rows),
+    ...(ofDebian > 0 ? [`and ${ofDebian} packages of Debian`] : []),
     '',
     `${packages.length} packages for ${suite}, ${added} of them new. Signed by ${fingerprint}`,
     '',
@@ -84,6 +89,11 @@ export const deb = defineCommand({
   options: {
     profile: { type: 'string', describe: 'Profile whose stages are built, with its settings: a name, or a YAML file' },
     ...targetOption,
+    'with-debian': {
+      type: 'boolean',
+      default: false,
+      describe: 'Also the Debian packages that the lock names for these stages, for a Pi that reaches no mirror',
+    },
     into: { type: 'string', describe: 'Folder of the repository, new or one to add to; images/packages if not said' },
     add: {
       type: 'string',
@@ -108,9 +118,16 @@ export const deb = defineCommand({
   examples: [
     ['$0 deb --profile pub', 'The packages of all stages of pub, in images/packages'],
     ['$0 deb ssb-pub --profile pub --into /media/stick/packages', 'One stage with what it needs, on a stick'],
+    [
+      '$0 deb ssb-pub --profile pub --with-debian',
+      'The same with all that it needs of Debian, for a Pi without internet',
+    ],
     ['$0 deb --add /media/friends --add kiwix.deb', 'What other groups have made, in one signed repository'],
   ],
-  async run({ stage: stages, profile: named, target, into, add, uri, key: keyPath }, { project, emit, signal }) {
+  async run(
+    { stage: stages, profile: named, target, 'with-debian': withDebian, into, add, uri, key: keyPath },
+    { project, emit, signal },
+  ) {
     const profile = chosenProfileOf(named, stages, add)
     const [{ buildStageDebs }, { findIncoming }, { mergeDebs }, { newRecord }, writing] = await Promise.all([
       import('../repository/stage-debs.ts'),
@@ -124,7 +141,9 @@ export const deb = defineCommand({
     const there = await writing.openRepository(folder, signal)
     const brought = await findIncoming(add, signal)
     const own =
-      profile === undefined ? undefined : await buildStageDebs({ project, profile, target, stages, emit, signal })
+      profile === undefined
+        ? undefined
+        : await buildStageDebs({ project, profile, target, stages, withDebian, emit, signal })
     const record = there ?? newRecord(own?.suite ?? toolsSuite)
     if (own && own.suite !== record.suite) {
       throw new PibakeError('USAGE', `\`${folder}\` is for ${record.suite}, and \`${profile}\` for ${own.suite}.`, {

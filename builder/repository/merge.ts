@@ -9,6 +9,9 @@ export const component = 'main'
 /** What packages of the stages of this checkout are called as to who brought them. */
 export const ownName = 'stages of this checkout'
 
+/** And those of Debian that a lock names. */
+export const debianName = 'Debian'
+
 /** What becomes of a repository. */
 export interface Merge {
   record: RepositoryRecord

@@ -1,12 +1,15 @@
 import { lstat } from 'node:fs/promises'
 import { type PackageKitchen, stagePackage } from '../bake/stage-package.ts'
 import { openBlobs } from '../cache/blobs.ts'
+import { runParallel } from '../cache/parallel.ts'
 import { asSha256 } from '../core/digest.ts'
-import { PibakeError } from '../core/error.ts'
+import { errnoOf, PibakeError } from '../core/error.ts'
 import { type Emit, runStep } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { nearest } from '../core/text.ts'
+import { readControl } from '../deb/archive.ts'
 import { makeScratch } from '../host/scratch.ts'
+import { stepDebs } from '../lock/debs.ts'
 import { lockPath, readLock } from '../lock/file.ts'
 import { staleLock } from '../lock/request.ts'
 import type { Lock } from '../lock/schema.ts'
@@ -14,7 +17,7 @@ import { resolveProfile } from '../profile/resolve.ts'
 import { alternativesOf, type ResolvedProfile } from '../profile/schema.ts'
 import type { TargetName } from '../profile/target.ts'
 import type { IncomingDeb } from './find-debs.ts'
-import { ownName } from './merge.ts'
+import { debianName, ownName } from './merge.ts'
 
 type Entry = ResolvedProfile['stages'][number]
 
@@ -56,6 +59,44 @@ const assertLocked = (lock: Lock, entries: readonly Entry[], profile: string): v
   if (reasons.length > 0) throw staleLock(profile, reasons)
 }
 
+/** What a user is told whose cache belongs to somebody else, as it does to root after a bake. */
+const explainForeignCache = (cause: unknown, { cache }: Project): unknown => {
+  if (!['EACCES', 'EPERM', 'EROFS'].includes(errnoOf(cause) ?? '')) return cause
+  return new PibakeError('NOT_ROOT', `Packages cannot be built: \`${cache}\` cannot be written.`, {
+    hint: 'Run the same command with `sudo`, and name your key with `--key`, for root has another one.',
+    cause,
+  })
+}
+
+const buildOne = (kitchen: PackageKitchen, entry: Entry, emit: Emit): Promise<IncomingDeb> => {
+  const { name } = entry.stage
+  return runStep(emit, { id: `deb:${name}`, title: `Package of the stage ${name}` }, async () => {
+    const { source, stanza } = await stagePackage(kitchen, entry)
+    const { Size: _size, SHA256 = '', ...control } = stanza
+    const { size: sizeBytes } = await lstat(source)
+    const built = { source, stanza: control, sizeBytes, sha256: asSha256(SHA256) }
+    return { ...built, from: ownName, builtSeconds: kitchen.timeSeconds }
+  })
+}
+
+/**
+ * The Debian packages that the lock names for the base and for some stages: what these need on a Pi that reaches no mirror.
+ */
+const lockedDebs = async (
+  { lock, blobs, signal }: PackageKitchen,
+  entries: readonly Entry[],
+): Promise<IncomingDeb[]> => {
+  const names = ['base', ...entries.map(({ stage }) => stage.name)]
+  const wanted = new Map(names.flatMap((name) => stepDebs(lock, name)).map((deb) => [deb.sha256, deb]))
+  const labelled = [...wanted.values()].map((deb) => ({ ...deb, label: `${deb.name} ${deb.version}` }))
+  await blobs.verifyBlobs(labelled, { signal })
+  return runParallel(labelled, 4, async ({ sha256, sizeBytes, archive }) => {
+    const source = blobs.blobPath(sha256)
+    const from = archive === 'main' || archive === 'security' ? debianName : archive
+    return { source, stanza: await readControl(source), sizeBytes, sha256, from, builtSeconds: 0 }
+  })
+}
+
 /** The packages of stages, built for one profile. */
 export interface StageDebs {
   debs: IncomingDeb[]
@@ -66,38 +107,35 @@ export interface StageDebs {
 
 /**
  * Build the packages of some stages of a profile (all when none is named) and of what these need, as a bake of it would,
- * from the lock and the cache alone. Throws `UNKNOWN_NAME`, `LOCK_STALE`, `MISSING_OFFLINE`, `CACHE_CORRUPT`.
+ * from the lock and the cache alone. Throws `UNKNOWN_NAME`, `LOCK_STALE`, `MISSING_OFFLINE`, `CACHE_CORRUPT`, and
+ * `NOT_ROOT` for a cache that somebody else writes.
  */
 export const buildStageDebs = async (options: {
   project: Project
   profile: string
   target: TargetName
   stages: readonly string[]
+  /** Also the Debian packages that they need. */
+  withDebian: boolean
   emit: Emit
   signal: AbortSignal
 }): Promise<StageDebs> => {
-  const { project, target, stages, emit, signal } = options
+  const { project, target, stages, withDebian, emit, signal } = options
   const profile = await resolveProfile(project, options.profile, { target })
   const entries = withNeeds(profile, stages)
   const lock = await readLock(lockPath(project.locks, profile.output))
   if (!lock) throw staleLock(profile.output, ['nothing has been locked yet'])
   assertLocked(lock, entries, profile.output)
-  await using scratch = await makeScratch(project.work)
   const timeSeconds = Math.floor(Date.parse(lock.time) / 1000)
-  const blobs = openBlobs(project.cache)
-  const kitchen: PackageKitchen = { project, profile, lock, blobs, scratch: scratch.path, timeSeconds, signal }
-  const debs: IncomingDeb[] = []
-  for (const entry of entries) {
-    const { name } = entry.stage
-    await runStep(emit, { id: `deb:${name}`, title: `Package of the stage ${name}` }, async () => {
-      const { source, stanza } = await stagePackage(kitchen, entry)
-      const { Size: _size, SHA256 = '', ...control } = stanza
-      const { size: sizeBytes } = await lstat(source)
-      debs.push({
-        ...{ source, stanza: control, sizeBytes, sha256: asSha256(SHA256) },
-        ...{ from: ownName, builtSeconds: timeSeconds },
-      })
-    })
+  const shared = { project, profile, lock, blobs: openBlobs(project.cache), timeSeconds, signal }
+  try {
+    await using scratch = await makeScratch(project.work)
+    const kitchen: PackageKitchen = { ...shared, scratch: scratch.path }
+    const debs: IncomingDeb[] = []
+    for (const entry of entries) debs.push(await buildOne(kitchen, entry, emit))
+    if (withDebian) debs.push(...(await lockedDebs(kitchen, entries)))
+    return { debs, suite: profile.suite, architecture: profile.architecture, timeSeconds }
+  } catch (error) {
+    throw explainForeignCache(error, project)
   }
-  return { debs, suite: profile.suite, architecture: profile.architecture, timeSeconds }
 }
