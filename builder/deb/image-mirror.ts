@@ -2,7 +2,8 @@ import { link, lstat, lutimes, mkdir, readdir, readFile, realpath, symlink, utim
 import { dirname, join } from 'node:path'
 import { errnoOf, PibakeError } from '../core/error.ts'
 import { parseStanzas, type Stanza } from './deb822.ts'
-import { byHashPath, type IndexFile, indexFolder, poolPath, renderIndex, renderRelease } from './release.ts'
+import { byHashPath, type IndexFile, indexFolder, poolPath, renderIndex } from './release.ts'
+import { renderRelease } from './release-file.ts'
 import type { RepositoryDeb } from './repository.ts'
 
 /** The name by which the repository's own card calls its suite, whichever release that is of. */
@@ -73,8 +74,16 @@ export const writeImageMirror = async (
     files.push(...renderIndex(name, architecture, stanzas))
   }
   for (const file of files) await writeIndex(dists, file)
-  const listed = { suite: ownSuite, codename: suite, timeSeconds, architectures: [architecture], components: names }
-  await writeFile(join(dists, 'Release'), renderRelease(listed, files))
+  const release = renderRelease({
+    suite: ownSuite,
+    codename: suite,
+    timeSeconds,
+    byHash: true,
+    architectures: [architecture],
+    components: names,
+    indexes: files,
+  })
+  await writeFile(join(dists, 'Release'), release)
   await symlink(suite, join(base, 'dists', ownSuite))
 }
 

@@ -1,25 +1,12 @@
 import { gzipSync } from 'node:zlib'
-import { hashBytes, type Sha256 } from '../core/digest.ts'
+import { hashBytes } from '../core/digest.ts'
 import { formatStanzas, type Stanza } from './deb822.ts'
+import type { IndexSum } from './release-file.ts'
 import { fileNameOf } from './repository.ts'
 
 /** An index of packages with its path below `dists/<suite>/`. */
-export interface IndexFile {
-  path: string
+export interface IndexFile extends IndexSum {
   bytes: Buffer
-  sha256: Sha256
-}
-
-/** What a Release file says of a suite. */
-export interface Suite {
-  /** By what name apt may ask for it besides the code name. */
-  suite: string
-  /** Code name of the Debian release that its packages are for. */
-  codename: string
-  /** Seconds since 1970. */
-  timeSeconds: number
-  architectures: readonly string[]
-  components: readonly string[]
 }
 
 const byFileName = (a: Stanza, b: Stanza): number => {
@@ -46,30 +33,12 @@ export const renderIndex = (component: string, architecture: string, stanzas: re
   return [
     { path, bytes: packages },
     { path: `${path}.gz`, bytes: gzipSync(packages, { level: 9 }) },
-  ].map((file) => ({ ...file, sha256: hashBytes(file.bytes) }))
+  ].map((file) => ({ ...file, sizeBytes: file.bytes.length, sha256: hashBytes(file.bytes) }))
 }
 
 /** Where an index lies for who has an older `Release` in hand: below its own folder, by its digest. */
 export const byHashPath = ({ path, sha256 }: IndexFile): string =>
   `${path.slice(0, path.lastIndexOf('/'))}/by-hash/SHA256/${sha256}`
-
-/** The Release file of a suite, not signed yet. Format: DebianRepository/Format in Debian's wiki. */
-export const renderRelease = (of: Suite, files: readonly IndexFile[]): string => {
-  const { suite, codename, timeSeconds, architectures, components } = of
-  const lines = [
-    'Origin: pibake',
-    'Label: pibake',
-    `Suite: ${suite}`,
-    `Codename: ${codename}`,
-    `Date: ${new Date(timeSeconds * 1000).toUTCString().replace('GMT', 'UTC')}`,
-    'Acquire-By-Hash: yes',
-    `Architectures: ${architectures.join(' ')}`,
-    `Components: ${components.join(' ')}`,
-    'SHA256:',
-    ...files.map(({ path, bytes, sha256 }) => ` ${sha256} ${bytes.length} ${path}`),
-  ]
-  return `${lines.join('\n')}\n`
-}
 
 /** An apt source, sources.list(5), that carries the key which signs it. */
 export const renderSource = (source: {

@@ -90,7 +90,8 @@ export const openSigningKey = async (path: string, { owner }: { owner: string })
       const date = new Date(Math.max(timeSeconds * 1000, key.getCreationTime().getTime()))
       try {
         const message = await createCleartextMessage({ text: release })
-        const inRelease = await sign({ message, signingKeys: key, date })
+        // openpgp ends lines as mail does. The signature is of one form of them (RFC 9580, 7.1); apt wants the plain one.
+        const inRelease = (await sign({ message, signingKeys: key, date })).replaceAll('\r\n', '\n')
         const plain = await createMessage({ text: release })
         const detached = await sign({ message: plain, signingKeys: key, detached: true, date })
         return { inRelease, detached }

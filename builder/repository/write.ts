@@ -6,7 +6,8 @@ import { errnoOf, PibakeError } from '../core/error.ts'
 import type { Project } from '../core/project.ts'
 import { readControl } from '../deb/archive.ts'
 import type { Stanza } from '../deb/deb822.ts'
-import { byHashPath, renderIndex, renderRelease, renderSource } from '../deb/release.ts'
+import { byHashPath, renderIndex, renderSource } from '../deb/release.ts'
+import { renderRelease } from '../deb/release-file.ts'
 import type { SigningKey } from '../deb/signing-key.ts'
 import { component, type Merge } from './merge.ts'
 import { formatRecord, type RecordedDeb, type RepositoryRecord, readRecord, recordName } from './record.ts'
@@ -118,7 +119,8 @@ export const writeRepository = async (
       stanzas.filter((stanza) => stanza.Architecture === architecture || stanza.Architecture === 'all'),
     ),
   )
-  const release = renderRelease({ suite, codename: suite, timeSeconds, architectures, components: [component] }, files)
+  const described = { suite, codename: suite, timeSeconds, byHash: true, architectures, components: [component] }
+  const release = renderRelease({ ...described, indexes: files })
   const { inRelease, detached } = await key.signRelease(release, timeSeconds)
   const dists = join(folder, 'dists', suite)
   for (const file of files) await placeText(join(dists, byHashPath(file)), file.bytes)

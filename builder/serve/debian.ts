@@ -5,7 +5,8 @@ import { type Emit, runStep } from '../core/event.ts'
 import { readControl } from '../deb/archive.ts'
 import type { Stanza } from '../deb/deb822.ts'
 import { hostMark } from '../deb/npm-registry.ts'
-import { byHashPath, type IndexFile, renderIndex, renderRelease, renderSource } from '../deb/release.ts'
+import { byHashPath, type IndexFile, renderIndex, renderSource } from '../deb/release.ts'
+import { renderRelease } from '../deb/release-file.ts'
 import type { SigningKey } from '../deb/signing-key.ts'
 import type { AnyLock } from '../lock/all.ts'
 import { allDebs } from '../lock/debs.ts'
@@ -73,8 +74,8 @@ const offerIndexes = async (
       stanzas.filter((stanza) => stanza.Architecture === architecture || stanza.Architecture === 'all'),
     ),
   )
-  const described = { suite, codename: suite, timeSeconds, architectures, components: ['main'] }
-  const release = renderRelease(described, files)
+  const described = { suite, codename: suite, timeSeconds, byHash: true, architectures, components: ['main'] }
+  const release = renderRelease({ ...described, indexes: files })
   const { inRelease, detached } = await key.signRelease(release, timeSeconds)
   const dists = `${base}/dists/${suite}`
   const group = 'Debian packages'

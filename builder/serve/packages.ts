@@ -36,11 +36,9 @@ const listFiles = async (folder: string, below = ''): Promise<string[]> => {
  */
 export const sharePackages = async (folder: string): Promise<PackageShare | undefined> => {
   const record = await readRecord(folder)
-  const isFolder = await lstat(join(folder, 'dists')).then(
-    (status) => status.isDirectory(),
-    () => false,
-  )
-  if (!record || !isFolder) return undefined
+  const keyring = await fileContent(join(folder, keyringName))
+  const dists = await lstat(join(folder, 'dists')).catch(() => undefined)
+  if (!record || !keyring || !dists?.isDirectory()) return undefined
   const offers: PackageShare['offers'] = []
   for (const { file, sizeBytes, sha256 } of record.packages) {
     const content = await fileContent(join(folder, file), { sizeBytes, sha256, isVerified: true })
@@ -54,7 +52,7 @@ export const sharePackages = async (folder: string): Promise<PackageShare | unde
   }
   const uri = `http://${hostMark}${basePath}`
   // It may have been signed with another key than the indexes of this server.
-  const publicKey = await readFile(join(folder, keyringName), 'utf8')
+  const publicKey = await readFile(keyring.path, 'utf8')
   const text = renderSource({ uri, suite: record.suite, components: [component], publicKey })
   const source = `${basePath}/${sourceName}`
   const content = { kind: 'text', render: (host: string) => text.replaceAll(hostMark, host) } as const

@@ -33,6 +33,7 @@ test('a repository: pool, index, and a Release that the key of the group has sig
   const { key } = await build(folder, [stick], join(root, 'key.asc'))
   const dists = join(folder, 'dists/trixie')
   const inRelease = await readFile(join(dists, 'InRelease'), 'utf8')
+  t.false(inRelease.includes('\r'))
   const message = await readCleartextMessage({ cleartextMessage: inRelease })
   const publicKey = await readKey({ armoredKey: await readFile(join(folder, 'pibake-archive-keyring.asc'), 'utf8') })
   const { signatures, data } = await verify({ message, verificationKeys: publicKey })
