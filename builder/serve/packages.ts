@@ -2,7 +2,7 @@ import { lstat, readdir, readFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { hostMark } from '../deb/npm-registry.ts'
 import { renderSource } from '../deb/release.ts'
-import { component } from '../repository/merge.ts'
+import { component, debianName } from '../repository/merge.ts'
 import { readRecord } from '../repository/record.ts'
 import { keyringName, sourceName } from '../repository/write.ts'
 import { fileContent } from './file.ts'
@@ -11,7 +11,7 @@ import { type Offer, typeOf } from './offer.ts'
 /** What is offered of a repository that `pibake deb` has written. */
 export interface PackageShare {
   offers: [path: string, offer: Offer][]
-  /** Names of its packages, each once. */
+  /** Names of its packages, each once; without those of Debian, which only come along. */
   names: string[]
   /** Path of the file of apt sources for it. */
   source: string
@@ -57,5 +57,6 @@ export const sharePackages = async (folder: string): Promise<PackageShare | unde
   const source = `${basePath}/${sourceName}`
   const content = { kind: 'text', render: (host: string) => text.replaceAll(hostMark, host) } as const
   offers.push([source, { content, group: 'pages', type: typeOf(source) }])
-  return { offers, names: [...new Set(record.packages.map(({ name }) => name))].sort(), source }
+  const own = record.packages.filter(({ from }) => from !== debianName)
+  return { offers, names: [...new Set(own.map(({ name }) => name))].sort(), source }
 }

@@ -9,10 +9,13 @@ import type { Project } from '../../builder/core/project.ts'
 import { openSigningKey, type SigningKey } from '../../builder/deb/signing-key.ts'
 import { lockPath, writeLock } from '../../builder/lock/file.ts'
 import type { Lock, LockedDeb } from '../../builder/lock/schema.ts'
+import { mergeDebs } from '../../builder/repository/merge.ts'
+import { newRecord } from '../../builder/repository/record.ts'
+import { defaultRepository, writeRepository } from '../../builder/repository/write.ts'
 import { openShare, type Share } from '../../builder/serve/share.ts'
 import { lock } from '../lock/_lock.ts'
 import { makeProject, profileYaml, stageYaml, temporaryFolder } from '../profile/_project.ts'
-import { writeDeb } from '../repository/_debs.ts'
+import { incoming, writeDeb } from '../repository/_debs.ts'
 
 /** Put a file into the cache of a checkout. */
 const put = async (project: Project, content: Buffer) => {
@@ -123,4 +126,23 @@ export const lookAt = async (
   const events: PibakeEvent[] = []
   const emit = (event: PibakeEvent): void => void events.push(event)
   return { share: await openShare({ project, key, emit, signal: new AbortController().signal }), key, events }
+}
+
+/** Put a repository with these packages (by name, with who brings each) where `pibake deb` puts it. */
+export const addRepository = async (
+  t: ExecutionContext,
+  project: Project,
+  packages: Readonly<Record<string, string>>,
+): Promise<string> => {
+  const scratch = await temporaryFolder(t)
+  const key = await openSigningKey(join(scratch, 'key.asc'), { owner: 'the mill' })
+  const debs = await Promise.all(
+    Object.entries(packages).map(async ([name, from]) =>
+      incoming(await writeDeb(join(scratch, name), name, [name, '1.0']), from),
+    ),
+  )
+  const merge = mergeDebs(newRecord('trixie'), debs, { architectures: [], timeSeconds: 1 })
+  const folder = defaultRepository(project)
+  await writeRepository(folder, merge, { key, uri: 'file:/x', signal: new AbortController().signal })
+  return folder
 }

@@ -1,26 +1,15 @@
-import { join } from 'node:path'
 import test from 'ava'
-import { findIncoming } from '../../builder/repository/find-debs.ts'
-import { mergeDebs } from '../../builder/repository/merge.ts'
-import { newRecord } from '../../builder/repository/record.ts'
-import { writeRepository } from '../../builder/repository/write.ts'
-import { temporaryFolder } from '../profile/_project.ts'
-import { writeDeb } from '../repository/_debs.ts'
 import { findBarriers, findTooWide, noteComplaints, openBrowser, takeScreenshot, views } from '../stages/_browser.ts'
 import { findChromium } from '../support/web-tools.ts'
 import { startServing } from './_server.ts'
-import { lookAt, makeShared } from './_share.ts'
+import { addRepository, lookAt, makeShared } from './_share.ts'
 
 const chromium = await findChromium()
 const withBrowser = chromium === undefined ? test.skip : test
 
 withBrowser('front page and documentation: nothing to complain of, and nobody is kept out', async (t) => {
   const project = await makeShared(t)
-  const { key } = await lookAt(t, project)
-  const deb = await writeDeb(join(await temporaryFolder(t), 'mill.deb'), 'a', ['pibake-mill', '1.0'])
-  const merge = mergeDebs(newRecord('trixie'), await findIncoming([deb]), { architectures: [], timeSeconds: 1 })
-  const { signal } = new AbortController()
-  await writeRepository(join(project.images, 'packages'), merge, { key, uri: 'file:/x', signal })
+  await addRepository(t, project, { 'pibake-mill': 'the mill' })
   const { share } = await lookAt(t, project)
   const { address } = await startServing(t, { offers: Object.fromEntries(share.offers) })
   await using browser = await openBrowser(chromium ?? '')

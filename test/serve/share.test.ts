@@ -1,11 +1,11 @@
-import { mkdir, rename, symlink, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { readCleartextMessage, readKey, verify } from 'openpgp'
 import { hashBytes } from '../../builder/core/digest.ts'
 import { parseStanzas } from '../../builder/deb/deb822.ts'
 import type { Offers } from '../../builder/serve/offer.ts'
-import { lookAt, makeShared } from './_share.ts'
+import { addRepository, lookAt, makeShared } from './_share.ts'
 
 const textAt = async (t: ExecutionContext, offers: Offers, path: string, host = 'hub:8000'): Promise<string> => {
   const content = offers.get(path)?.content
@@ -197,4 +197,38 @@ test('a checkout with nothing in it has a front page and documentation', async (
   const { share } = await lookAt(t, project)
   t.deepEqual([share.images, share.debianPackages, share.npmPackages, share.missing], [0, 0, 0, 0])
   t.true((await textAt(t, share.offers, '/')).includes('Take a node home'))
+})
+
+test('the repository of pibake deb is there, with the key that signed it', async (t) => {
+  const project = await makeShared(t)
+  const folder = await addRepository(t, project, { 'pibake-mill': 'stages of this checkout', nginx: 'Debian' })
+  const { share } = await lookAt(t, project)
+  for (const path of ['pool/main/p/pibake-mill/pibake-mill_1.0_all.deb', 'dists/trixie/InRelease', 'pibake.sources'])
+    t.true(share.offers.has(`/packages/${path}`), path)
+  const source = await textAt(t, share.offers, '/packages/pibake.sources')
+  t.true(source.includes('URIs: http://hub:8000/packages\n'))
+  const publicKey = await readFile(join(folder, 'pibake-archive-keyring.asc'), 'utf8')
+  t.true(source.includes(publicKey.split('\n')[3]?.trim() ?? 'no key'))
+  const page = await textAt(t, share.offers, '/')
+  t.true(page.includes('<li>pibake-mill</li>'))
+  t.false(page.includes('<li>nginx</li>'))
+})
+
+test('a repository of strangers leads nowhere else', async (t) => {
+  const project = await makeShared(t)
+  const folder = await addRepository(t, project, { 'pibake-mill': 'strangers' })
+  const pool = join(folder, 'pool/main/p/pibake-mill/pibake-mill_1.0_all.deb')
+  await rm(pool)
+  await symlink('/etc/passwd', pool)
+  await symlink('/etc', join(folder, 'dists/etc'))
+  await symlink('/etc/passwd', join(folder, 'dists/trixie/passwd'))
+  const { share } = await lookAt(t, project)
+  const paths = [...share.offers.keys()].filter((path) => path.startsWith('/packages/'))
+  t.deepEqual(
+    paths.filter((path) => /passwd|etc|pool/.test(path)),
+    [],
+  )
+  await rm(join(folder, 'pibake-archive-keyring.asc'))
+  await symlink('/etc/passwd', join(folder, 'pibake-archive-keyring.asc'))
+  t.false((await lookAt(t, project)).share.offers.has('/packages/pibake.sources'))
 })
