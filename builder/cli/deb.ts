@@ -1,69 +1,10 @@
 import { resolve } from 'node:path'
 import { PibakeError } from '../core/error.ts'
-import { formatBytes } from '../core/size.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
-import type { Paint } from '../report/style.ts'
-import { renderTable } from '../report/table.ts'
-import { debianName } from '../repository/merge.ts'
 import { targetOption } from './chosen.ts'
 import { defineCommand } from './command.ts'
+import { type Outcome, renderRepository } from './deb-report.ts'
 import { keyOption, openKey } from './key.ts'
-
-/** What a run has left in a repository. */
-interface Outcome {
-  folder: string
-  uri: string
-  suite: string
-  fingerprint: string
-  packages: readonly {
-    name: string
-    version: string
-    architecture: string
-    file: string
-    from: string
-    sizeBytes: number
-    maintainer?: string | undefined
-  }[]
-  added: number
-}
-
-/** What to do on a Pi, given where it finds the repository. */
-const instructions = ({ folder, uri }: Outcome, paint: Paint): string[] => [
-  paint('bold', 'On a Pi that runs already'),
-  ...(uri.startsWith('file:')
-    ? [
-        `  1. Take this folder there, on a stick or with rsync, or let \`pibake serve\` offer it: ${folder}`,
-        '  2. sudo cp pibake.sources /etc/apt/sources.list.d/',
-        `     Its line \`URIs:\` says ${uri}; where the folder lies elsewhere on the Pi, change that.`,
-      ]
-    : [
-        `  1. Put this folder where ${uri} leads: ${folder}`,
-        `  2. sudo wget -O /etc/apt/sources.list.d/pibake.sources ${uri}/pibake.sources`,
-      ]),
-  '  3. sudo apt update && sudo apt install PACKAGE',
-]
-
-const render = (outcome: Outcome, paint: Paint): string[] => {
-  const { packages, added, fingerprint, suite } = outcome
-  const rows = packages
-    .filter(({ from }) => from !== debianName)
-    .map(({ name, version, architecture, from, sizeBytes }) => [
-      paint('bold', name),
-      version,
-      architecture,
-      formatBytes(sizeBytes),
-      paint('dim', from),
-    ])
-  const ofDebian = packages.length - rows.length
-  return [
-    ...renderTable(rows),
-    ...(ofDebian > 0 ? [`and ${ofDebian} packages of Debian`] : []),
-    '',
-    `${packages.length} packages for ${suite}, ${added} of them new. Signed by ${fingerprint}`,
-    '',
-    ...instructions(outcome, paint),
-  ]
-}
 
 const chosenProfileOf = (profile: string | undefined, stages: readonly string[], added: readonly string[]) => {
   if (profile !== undefined) return profile
@@ -173,6 +114,6 @@ export const deb = defineCommand({
       ...{ folder, uri: address, suite, packages, added: merge.added.length },
       fingerprint: key.fingerprint,
     }
-    return { data: outcome, lines: (paint) => render(outcome, paint) }
+    return { data: outcome, lines: (paint) => renderRepository(outcome, paint) }
   },
 })

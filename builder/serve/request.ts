@@ -18,6 +18,9 @@ export const wantedPath = (url: string): readonly string[] | 400 | 414 => {
   }
 }
 
+/** What of an address may be shown: nothing in it steers a terminal, whatever a parser lets through. */
+export const shownPath = (url: string): string => url.slice(0, 200).replaceAll(/[^\x21-\x7e]/g, '?')
+
 const hostPattern = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/
 
 /** Addresses of IPv4 as they are written everywhere else, without what a socket for both families puts before them. */

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { lanAddresses } from '../../builder/serve/addresses.ts'
-import { plainAddress, programOf, visitorHost, wantedPath } from '../../builder/serve/request.ts'
+import { plainAddress, programOf, shownPath, visitorHost, wantedPath } from '../../builder/serve/request.ts'
 
 for (const [url, expected] of [
   ['/', ['/', '/']],
@@ -23,6 +23,11 @@ for (const [url, expected] of [
 test('nothing of a path is resolved', (t) => {
   t.deepEqual(wantedPath('/images/../../etc/passwd'), Array(2).fill('/images/../../etc/passwd'))
   t.deepEqual(wantedPath('/images/%2e%2e/x'), ['/images/../x', '/images/%2e%2e/x'])
+})
+
+test('a path cannot steer the terminal', (t) => {
+  t.is(shownPath('/a%20b/\u009b2J\u001b[2J\tc'), '/a%20b/?2J?[2J?c')
+  t.is(shownPath(`/${'a'.repeat(1000)}`).length, 200)
 })
 
 const request = (host: string | undefined, localAddress = '::ffff:192.168.4.1') =>
