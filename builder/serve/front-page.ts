@@ -38,11 +38,14 @@ const linkTo = (path: string): string => path.split('/').map(encodeURIComponent)
 const listFile = ({ name, path, sizeBytes, sha256 }: SharedFile): Markup =>
   html`<li><a href="${linkTo(path)}">${name}</a>, ${formatBytes(sizeBytes)}${sha256 && html`<br><code>${sha256}</code>`}</li>`
 
+/** Only images for machines with UEFI have a form for virtual ones. */
+const isVirtual = ({ name }: SharedFile): boolean => name.endsWith('.qcow2')
+
 const renderImage = ({ stem, imager, forms, report, besides }: SharedImage, devices: readonly string[]): Markup => {
   const [first, ...others] = forms
   return html`<li>
 <div class="top">${cardIcon}<div><h3>${stem}</h3><span class="soft">${formatBytes(forms.at(-1)?.sizeBytes ?? 0)} on the card</span></div></div>
-<p>${imager?.description ?? 'For a machine with UEFI: virtual, rented, laptop, server.'}</p>
+<p>${imager?.description ?? (forms.some(isVirtual) ? 'For a machine with UEFI: virtual, rented, laptop, server.' : undefined)}</p>
 <ul class="chips">${devices.map((device) => html`<li>${device}</li>`)}</ul>
 <p class="links">${first && html`<a class="button" href="${linkTo(first.path)}" download>Download ${formatBytes(first.sizeBytes)}</a>`}
 ${report === undefined ? undefined : html`<a class="button quiet" href="${linkTo(report)}">What is in it</a>`}</p>
