@@ -10,7 +10,10 @@ import { sweepScratch } from './host/scratch.ts'
 import { openReporter, type Reporter, wantsColor } from './report/reporter.ts'
 import { colourful, plainly } from './report/style.ts'
 
-const project = projectAt(join(import.meta.dirname, '..'))
+/** Environment variable with the folder of the stick that the launcher there was started from. */
+const stickVariable = 'PIBAKE_STICK'
+
+const project = projectAt(join(import.meta.dirname, '..'), { stick: process.env[stickVariable] })
 
 /** Environment variable that tells the process without network in which log to go on. */
 const logVariable = 'PIBAKE_LOG'

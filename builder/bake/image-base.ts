@@ -20,8 +20,8 @@ export interface MountedBase extends AsyncDisposable {
 
 /** Mount the root of a locked base. Throws `IMAGE_INVALID` for what is not an intact Pi image, and as `openBase`. */
 export const mountBase = async (kitchen: Kitchen, base: ImageBase, locked: LockedBase): Promise<MountedBase> => {
-  const { project, tools, scratch, emit, signal } = kitchen
-  const { path } = await openBase(base, locked, { cache: project.cache, tools: async () => tools, emit, signal })
+  const { blobs, tools, scratch, emit, signal } = kitchen
+  const { path } = await openBase(base, locked, { blobs, tools: async () => tools, emit, signal })
   const image = await inspectBase(path)
   const mount: Mount = await mountImage(tools, image.path, image.root, join(scratch, 'base-image'))
   return {

@@ -1,7 +1,8 @@
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Blobs, openBlobs } from '../cache/blobs.ts'
+import type { Blobs } from '../cache/blobs.ts'
 import { derive } from '../cache/derived.ts'
+import { projectBlobs } from '../cache/project-blobs.ts'
 import { hashJson } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
@@ -64,7 +65,7 @@ export const openKitchen = async (
     ...shared,
     profile,
     lock,
-    blobs: openBlobs(project.cache),
+    blobs: projectBlobs(project),
     tools,
     emulation,
     native: twins ? native : undefined,
@@ -75,17 +76,25 @@ export const openKitchen = async (
 const labelOf = ({ name, version }: LockedDeb): string => `${name} ${version}`
 
 /** Check that packages in the cache are what the lock says, all at once. Throws `CACHE_CORRUPT` or `MISSING_OFFLINE`. */
-export const verifyDebs = (kitchen: Kitchen, debs: readonly LockedDeb[]): Promise<void> =>
+export const verifyDebs = (
+  kitchen: Pick<Kitchen, 'blobs' | 'emit' | 'signal'>,
+  debs: readonly LockedDeb[],
+): Promise<void> =>
   kitchen.blobs.verifyBlobs(
     debs.map((deb) => ({ sha256: deb.sha256, sizeBytes: deb.sizeBytes, label: labelOf(deb) })),
-    { signal: kitchen.signal },
+    { emit: kitchen.emit, signal: kitchen.signal },
   )
 
 /**
  * The packages with their control stanzas, ready for a repository. Reading the stanzas of all packages of a lock takes a
  * second, so they are kept in the cache.
  */
-export const describeDebs = async (kitchen: Kitchen, debs: readonly LockedDeb[]): Promise<RepositoryDeb[]> => {
+export const describeDebs = async (
+  kitchen: Pick<Kitchen, 'blobs' | 'project' | 'tools' | 'scratch' | 'emit' | 'signal'> & {
+    lock: Pick<Lock, 'steps' | 'extras'>
+  },
+  debs: readonly LockedDeb[],
+): Promise<RepositoryDeb[]> => {
   const { lock, blobs, project, tools, scratch, signal } = kitchen
   const all = allDebs(lock)
   const key = hashJson(['packages index 1', ...all.map((deb) => `${debFileName(deb)} ${deb.sha256}`).sort()])

@@ -1,5 +1,5 @@
-import { openBlobs } from '../cache/blobs.ts'
 import { readLayer } from '../cache/layers.ts'
+import { projectBlobs } from '../cache/project-blobs.ts'
 import { missingError } from '../cache/verify.ts'
 import type { Sha256 } from '../core/digest.ts'
 import type { Project } from '../core/project.ts'
@@ -86,7 +86,7 @@ const debItem = ({ name, version, sha256, sizeBytes }: LockedDeb): MissingItem =
 
 /** Everything of the profile's locks that the cache lacks, tools included. */
 const findMissing = async (project: Project, profile: ResolvedProfile, lock: Lock): Promise<MissingItem[]> => {
-  const blobs = openBlobs(project.cache)
+  const blobs = projectBlobs(project)
   const suites = needsTwinTree(profile) ? [toolsSuite, profile.suite] : [toolsSuite]
   const trees = await Promise.all(
     suites.map((suite) => readToolsLock(toolsLockPath(project.locks, suite, hostArchitecture()))),

@@ -1,3 +1,4 @@
+import { projectBlobs } from '../cache/project-blobs.ts'
 import type { Sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
@@ -47,7 +48,7 @@ export interface BakeResult {
 export const bakeProfile = async (options: BakeOptions): Promise<BakeResult> => {
   const { project, twins, emit, signal } = options
   const tools = () => openTree({ project, suite: toolsSuite, emit, signal })
-  const opening = { cache: project.cache, tools, emit, signal }
+  const opening = { blobs: projectBlobs(project), tools, emit, signal }
   const { profile, lock, steps, image, missing } = await planBake(
     project,
     { name: options.profile, target: options.target, base: options.base },

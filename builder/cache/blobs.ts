@@ -7,6 +7,7 @@ import type { Emit } from '../core/event.ts'
 import { explainFailure, interrupted } from './failure.ts'
 import { type IncomingBlob, openIncoming } from './incoming.ts'
 import { runParallel } from './parallel.ts'
+import { type Supply, takeIn } from './supply.ts'
 import { checkContent, corruptError, missingError, setAside, type Wanted } from './verify.ts'
 
 /** A file in the store. */
@@ -18,7 +19,7 @@ export interface BlobInfo {
 interface VerifyOptions {
   signal?: AbortSignal
   emit?: Emit
-  /** Step that the progress belongs to. */
+  /** The caller's step, when progress of the reading is to be told for it. */
   stepId?: string
 }
 
@@ -37,13 +38,15 @@ export interface Blobs {
   readonly folder: string
   /** Where the blob is or would be: `blobs/<first two digits>/<sha256>`. */
   blobPath(sha256: Sha256): string
-  /** Whether the blob is there with that size, or at all when the size is not known. Does not read it. */
+  /** Whether the blob is there, or in the supply, with that size, or at all when the size is not known. Does not read it. */
   hasBlob(sha256: Sha256, sizeBytes?: number): Promise<boolean>
-  /** The size of a blob in bytes, undefined when it is not there. */
+  /** Where a blob is, in the store or in the supply; undefined when it is in neither. Does not read it. */
+  findBlob(sha256: Sha256): Promise<string | undefined>
+  /** The size of a blob in the store in bytes, undefined when it is not there. */
   blobSize(sha256: Sha256): Promise<number | undefined>
   /**
    * Read the blob and return its path when its content is right. Throws `CACHE_CORRUPT`, after moving it aside, or
-   * `MISSING_OFFLINE`.
+   * `MISSING_OFFLINE`. What is not there is taken in from the supply.
    */
   verifyBlob(sha256: Sha256, sizeBytes: number | undefined, label: string, signal?: AbortSignal): Promise<string>
   /** Verify many; what is wrong with any of them comes in one error. */
@@ -56,8 +59,11 @@ export interface Blobs {
 
 const verifyParallel = 4
 
-/** Open the store of a cache folder; nothing is made until something is written. */
-export const openBlobs = (folder: string): Blobs => {
+/**
+ * Open the store of a cache folder; nothing is made until something is written. What it lacks and `supply` has counts as
+ * there, and is copied into it when it is verified.
+ */
+export const openBlobs = (folder: string, supply?: Supply): Blobs => {
   const blobPath = (sha256: Sha256): string => join(folder, 'blobs', sha256.slice(0, 2), sha256)
 
   const blobSize = async (sha256: Sha256): Promise<number | undefined> => {
@@ -71,7 +77,8 @@ export const openBlobs = (folder: string): Blobs => {
   }
 
   const verifyBlobs = async (wanted: readonly Wanted[], options: VerifyOptions = {}): Promise<void> => {
-    const { signal, emit, stepId = 'verify' } = options
+    const { signal, emit, stepId } = options
+    if (supply) await takeIn(wanted, { supply, blobs: { blobSize, importFile }, ...options })
     const total = wanted.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0)
     let done = 0
     const verdicts = await runParallel(wanted, verifyParallel, async (item) => {
@@ -81,7 +88,9 @@ export const openBlobs = (folder: string): Blobs => {
         throw explainFailure(error, item.label, signal)
       })
       done += item.sizeBytes ?? 0
-      emit?.({ type: 'step-progress', id: stepId, done, total, unit: 'bytes', note: item.label })
+      if (stepId !== undefined) {
+        emit?.({ type: 'step-progress', id: stepId, done, total, unit: 'bytes', note: item.label })
+      }
       const movedAside = verdict === 'corrupt' && (await setAside(folder, path))
       return { ...item, verdict, movedAside }
     })
@@ -100,30 +109,34 @@ export const openBlobs = (folder: string): Blobs => {
     }
   }
 
+  const importFile: Blobs['importFile'] = async (path, expected, signal) => {
+    await using blob = await beginBlob({ label: path })
+    try {
+      for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, ...(signal ? { signal } : {}) })) {
+        await blob.write(chunk as Uint8Array)
+      }
+    } catch (error) {
+      throw explainFailure(error, path, signal)
+    }
+    return await blob.commit(expected)
+  }
+
   return {
     folder,
     blobPath,
     blobSize,
     verifyBlobs,
     beginBlob,
+    importFile,
+    findBlob: async (sha256) =>
+      (await blobSize(sha256)) === undefined ? (await supply?.find(sha256))?.path : blobPath(sha256),
     hasBlob: async (sha256, sizeBytes) => {
-      const found = await blobSize(sha256)
+      const found = (await blobSize(sha256)) ?? (await supply?.find(sha256))?.sizeBytes
       return found !== undefined && (sizeBytes === undefined || found === sizeBytes)
     },
     verifyBlob: async (sha256, sizeBytes, label, signal) => {
       await verifyBlobs([{ sha256, sizeBytes, label }], signal ? { signal } : {})
       return blobPath(sha256)
-    },
-    importFile: async (path, expected, signal) => {
-      await using blob = await beginBlob({ label: path })
-      try {
-        for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, ...(signal ? { signal } : {}) })) {
-          await blob.write(chunk as Uint8Array)
-        }
-      } catch (error) {
-        throw explainFailure(error, path, signal)
-      }
-      return await blob.commit(expected)
     },
   }
 }

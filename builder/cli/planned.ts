@@ -1,4 +1,5 @@
 import { type BakePlan, planBake } from '../bake/prepare.ts'
+import { projectBlobs } from '../cache/project-blobs.ts'
 import { PibakeError } from '../core/error.ts'
 import { hostArchitecture } from '../host/architecture.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
@@ -13,7 +14,7 @@ type Wanted = Parameters<typeof planBake>[1]
 /** What a bake of the profile would do. Throws as `planBake` does. */
 export const planOf = (context: Context, wanted: Wanted): Promise<BakePlan> => {
   const { project, emit, signal } = context
-  const opening = { cache: project.cache, tools: () => openTools(context), emit, signal }
+  const opening = { blobs: projectBlobs(project), tools: () => openTools(context), emit, signal }
   return planBake(project, wanted, (image, locked, architecture) =>
     basePackages(image, locked, { ...opening, architecture }),
   )

@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'DISK_FULL'
   | 'BOOT_FAILED'
   | 'CHECKS_FAILED'
+  | 'KIT_INVALID'
   | 'DEVICE_REFUSED'
   | 'FLASH_FAILED'
   | 'BUSY'

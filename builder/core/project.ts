@@ -18,9 +18,12 @@ export interface Project {
   state: string
   /** Intermediate files of runs, on the cache's file system. */
   work: string
+  /** The stick that pibake was started from (see `stick/`); it has what the cache lacks. */
+  stick?: string
 }
 
-export const projectAt = (root: string): Project => ({
+/** `stick` is the folder of the stick that pibake was started from, if any. */
+export const projectAt = (root: string, { stick }: { stick?: string | undefined } = {}): Project => ({
   root,
   stages: join(root, 'stages'),
   profiles: join(root, 'stages', 'profiles'),
@@ -30,6 +33,7 @@ export const projectAt = (root: string): Project => ({
   images: join(root, 'images'),
   state: join(root, '.pibake'),
   work: join(root, 'packages-cache', 'work'),
+  ...(stick === undefined || stick === '' ? {} : { stick }),
 })
 
 /** Where runs have their intermediate files: all that has to be swept after one that was killed. */

@@ -163,7 +163,7 @@ const lockAnew = async (
   options: FetchBaseOptions,
 ): Promise<{ locked: LockedBase; packages: BasePackages }> => {
   const { profile, blobs, tools, scratch, signal, emit } = options
-  const opening = { cache: blobs.folder, tools: async () => tools, emit, signal, architecture: profile.architecture }
+  const opening = { blobs, tools: async () => tools, emit, signal, architecture: profile.architecture }
   const archive = await findArchive(base, options)
   const { offer, path: _path, ...file } = archive
   try {
@@ -214,6 +214,6 @@ export const fetchBase = async (
   if (url !== undefined && !(await blobs.hasBlob(archive.sha256, archive.sizeBytes))) {
     await download(base.name, { url, archiveSha256: archive.sha256, archiveBytes: archive.sizeBytes }, options)
   }
-  const opening = { cache: blobs.folder, tools: async () => tools, emit, signal, architecture: profile.architecture }
+  const opening = { blobs, tools: async () => tools, emit, signal, architecture: profile.architecture }
   return { locked, packages: await basePackages(base, locked, opening) }
 }

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { openBlobs } from '../cache/blobs.ts'
+import type { Blobs } from '../cache/blobs.ts'
 import { derive } from '../cache/derived.ts'
 import { hashFile, hashJson, type Sha256 } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
@@ -19,8 +19,7 @@ export const packagesKey = (image: Sha256, architecture: Architecture): Sha256 =
   hashJson(['packages of an image 1', image, architecture])
 
 export interface OpenOptions {
-  /** The cache folder. */
-  cache: string
+  blobs: Blobs
   /** Asked only when something has to be unpacked or read. */
   tools: () => Promise<Tools>
   emit: Emit
@@ -40,37 +39,41 @@ export interface ImageFile {
  */
 export const openImageFile = async (
   archive: ImageFile & { label: string },
-  { cache, tools, emit, signal }: OpenOptions,
+  { blobs, tools, emit, signal }: OpenOptions,
 ): Promise<ImageFile> => {
   const { path, sha256, label } = archive
   const kind = await readArchiveKind(path)
   if (kind === 'image') return archive
-  return derive(cache, { key: unpackedKey(sha256), label: `the image in ${label}`, signal }, async (destination) => {
-    const id = `unpack:${sha256.slice(0, 12)}`
-    await runStep(emit, { id, title: `Unpack ${label}` }, async () => {
-      const onProgress = (done: number, total: number): void =>
-        emit({ type: 'step-progress', id, done, total, unit: 'bytes' })
-      await unpackArchive(path, kind, destination, { tools: await tools(), label, onProgress, signal })
-    })
-  })
+  return derive(
+    blobs.folder,
+    { key: unpackedKey(sha256), label: `the image in ${label}`, signal },
+    async (destination) => {
+      const id = `unpack:${sha256.slice(0, 12)}`
+      await runStep(emit, { id, title: `Unpack ${label}` }, async () => {
+        const onProgress = (done: number, total: number): void =>
+          emit({ type: 'step-progress', id, done, total, unit: 'bytes' })
+        await unpackArchive(path, kind, destination, { tools: await tools(), label, onProgress, signal })
+      })
+    },
+  )
 }
 
 /** Where the archive of a locked base is. */
-const archivePath = (base: ImageBase, locked: LockedBase, cache: string): string =>
-  base.from === 'file' ? base.path : openBlobs(cache).blobPath(locked.archive.sha256)
+const archivePath = (base: ImageBase, locked: LockedBase, blobs: Blobs): string =>
+  base.from === 'file' ? base.path : blobs.blobPath(locked.archive.sha256)
 
 /**
  * The image of a locked base, from the file that was named or from the cache, verified. Throws `MISSING_OFFLINE` when it
  * was never fetched, `LOCK_STALE` for a file that has changed, and as `openImageFile`.
  */
 export const openBase = async (base: ImageBase, locked: LockedBase, options: OpenOptions): Promise<ImageFile> => {
-  const { cache, signal } = options
+  const { blobs, emit, signal } = options
   const { archive } = locked
-  const path = archivePath(base, locked, cache)
+  const path = archivePath(base, locked, blobs)
   if (base.from === 'file') {
     const sha256 = await hashFile(path, { signal })
     if (sha256 !== archive.sha256) throw changedBase(base.name)
-  } else await openBlobs(cache).verifyBlob(archive.sha256, archive.sizeBytes, locked.name, signal)
+  } else await blobs.verifyBlobs([{ ...archive, label: locked.name }], { emit, signal })
   const image = await openImageFile({ path, label: locked.name, ...archive }, options)
   if (image.sha256 === locked.image.sha256) return image
   throw new PibakeError('LOCK_INVALID', `The lock says that \`${base.name}\` unpacks to another image than it does.`, {
@@ -90,9 +93,9 @@ export const packagesOf = async (
   path: () => Promise<string>,
   options: OpenOptions & { architecture: Architecture },
 ): Promise<BasePackages> => {
-  const { cache, tools, architecture, signal } = options
+  const { blobs, tools, architecture, signal } = options
   const key = packagesKey(image, architecture)
-  const packages = await derive(cache, { key, label: 'the packages of the base', signal }, async (destination) =>
+  const packages = await derive(blobs.folder, { key, label: 'the packages of the base', signal }, async (destination) =>
     writeFile(
       destination,
       JSON.stringify(await readBasePackages(await tools(), await path(), { architecture, signal })),

@@ -29,7 +29,7 @@ export const openToolsTree = async (options: {
   }
   await blobs.verifyBlobs(
     lock.debs.map(({ sha256, sizeBytes, name, version }) => ({ sha256, sizeBytes, label: `${name} ${version}` })),
-    signal ? { signal } : {},
+    { emit, ...(signal ? { signal } : {}) },
   )
   const debs = lock.debs.map(({ name, version, sha256 }) => ({ name, version, sha256, path: blobs.blobPath(sha256) }))
   return unpackTree({ ...shared, debs, destination, first: new Set(lock.first), emit })

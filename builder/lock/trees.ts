@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { openBlobs } from '../cache/blobs.ts'
+import { projectBlobs } from '../cache/project-blobs.ts'
 import { PibakeError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
@@ -38,7 +38,7 @@ export const openTree = async (options: {
   return openToolsTree({
     lock,
     destination: treePath(project, suite),
-    blobs: openBlobs(project.cache),
+    blobs: projectBlobs(project),
     ...(options.tools ? { tools: options.tools } : {}),
     emit,
     signal,

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { openBlobs } from '../cache/blobs.ts'
+import { projectBlobs } from '../cache/project-blobs.ts'
 import type { Project } from '../core/project.ts'
 import type { Tools } from '../host/sandbox.ts'
 import { makeScratch } from '../host/scratch.ts'
@@ -22,7 +22,7 @@ export const readBill = async (options: {
   signal: AbortSignal
 }): Promise<Bill> => {
   const { project, profile, lock, pibake, tools, signal } = options
-  const blobs = openBlobs(project.cache)
+  const blobs = projectBlobs(project)
   await using scratch = await makeScratch(project.work)
   const source = { blobs, tools, scratch: scratch.path, signal }
   const copyrights = await readCopyrights([...lock.steps.map(({ debs }) => debs), lock.extras], source)

@@ -90,7 +90,7 @@ const publish = async (
     })
   }
   const openIt = (what: ImageBase, locked: LockedBase) =>
-    openBase(what, locked, { cache, tools: async () => tools, emit, signal })
+    openBase(what, locked, { blobs, tools: async () => tools, emit, signal })
   return {
     folder,
     image,
