@@ -168,6 +168,14 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./serve.ts')).serve,
   },
   {
+    name: 'kit',
+    usage: 'kit <where..>',
+    summary: 'Make, verify or copy a stick that bakes, tests and flashes where there is no internet',
+    network: 'none',
+    log: true,
+    load: async () => (await import('./kit.ts')).kit,
+  },
+  {
     name: 'completion',
     usage: 'completion <shell>',
     summary: 'Print a completion script for bash or zsh',

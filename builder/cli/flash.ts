@@ -8,6 +8,7 @@ import { type ImageSource, openSource } from '../flash/source.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { resolveProfile } from '../profile/resolve.ts'
 import type { TargetName } from '../profile/target.ts'
+import { imageOn } from '../stick/images.ts'
 import { openTools, requireRoot, targetOption } from './chosen.ts'
 import { defineCommand, type Result } from './command.ts'
 import type { Context } from './context.ts'
@@ -18,12 +19,15 @@ import { wholeImage } from './whole-image.ts'
 
 const isAddress = (image: string): boolean => /^https?:\/\//.test(image)
 
-/** The file that was named: a path, else what the profile of that name was baked into. */
+/** The file that was named: a path, else what the profile of that name was baked into, here or on the stick of a kit. */
 const chosenFile = async ({ project }: Context, image: string, target: TargetName): Promise<string> => {
   const path = resolve(image)
   if (/[./]/.test(image) || (await exists(path))) return path
-  const baked = imagePath(project, (await resolveProfile(project, image, { target })).output)
+  const { output } = await resolveProfile(project, image, { target })
+  const baked = imagePath(project, output)
   if (await exists(baked)) return baked
+  const carried = project.stick === undefined ? undefined : await imageOn(project.stick, output)
+  if (carried !== undefined) return carried
   throw new PibakeError('UNKNOWN_NAME', `There is no image of the profile \`${image}\` yet.`, {
     hint: `Bake it first: \`sudo pibake --profile ${image} --target ${target}\``,
   })

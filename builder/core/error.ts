@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'BOOT_FAILED'
   | 'CHECKS_FAILED'
   | 'KIT_INVALID'
+  | 'KIT_FAILED'
   | 'DEVICE_REFUSED'
   | 'FLASH_FAILED'
   | 'BUSY'

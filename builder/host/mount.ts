@@ -45,3 +45,17 @@ export const mountImage = (
   path: string,
 ): Promise<Mount> =>
   mount(tools, path, ['-o', `loop,ro,noload,offset=${place.offsetBytes},sizelimit=${place.sizeBytes}`, image])
+
+/**
+ * Loop-mount the ext4 file system that begins at `offsetBytes` of a drive, for writing. The kernel need not have read the
+ * drive's new partition table for that; nothing on it is run or taken for a device.
+ */
+export const mountDrive = (
+  tools: Tools,
+  drive: string,
+  place: { offsetBytes: number; sizeBytes: number },
+  path: string,
+): Promise<Mount> => {
+  const options = `loop,nodev,nosuid,noexec,noatime,offset=${place.offsetBytes},sizelimit=${place.sizeBytes}`
+  return mount(tools, path, ['-t', 'ext4', '-o', options, drive])
+}

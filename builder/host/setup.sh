@@ -39,8 +39,10 @@ pibake_own_node() {
   return 1
 }
 
+# PIBAKE_OWN_NODE asks for the pinned Node, though the machine may have one.
 pibake_find_node() {
   pibake_own_node && return 0
+  [ -z "${PIBAKE_OWN_NODE-}" ] || return 1
   PIBAKE_NODE=$(command -v node) || return 1
   case $("$PIBAKE_NODE" --version 2>/dev/null) in v24.*) return 0 ;; *) return 1 ;; esac
 }

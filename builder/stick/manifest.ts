@@ -61,7 +61,7 @@ export type KitFile = z.infer<typeof kitFile>
 export type KitManifest = z.infer<typeof manifestSchema>
 
 /** Order of paths that depends on no locale. */
-const byPath = (a: { path: string }, b: { path: string }): number =>
+export const byPath = (a: { path: string }, b: { path: string }): number =>
   a.path < b.path ? -1 : a.path > b.path ? 1 : 0
 
 /** Throw a plain Error for paths that a stick cannot hold side by side: they are chosen by pibake, not by a user. */

@@ -50,7 +50,7 @@ const findStrangers = async ({ folder, manifest, texts }: Kit): Promise<string[]
 }
 
 /** Throw `KIT_INVALID` unless the kit was signed by the key with this fingerprint. */
-const assertSignedBy = ({ folder, fingerprint }: Kit, expected: string): void => {
+export const assertSignedBy = ({ folder, fingerprint }: Kit, expected: string): void => {
   if (fingerprint === expected) return
   throw refuseKit(folder, 'is signed by another key', {
     details: [`signed by ${fingerprint}`, `expected  ${expected}`],

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
 import { type FileHandle, mkdir, open, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { PibakeError } from '../core/error.ts'
+import { errnoOf, PibakeError } from '../core/error.ts'
 import type { SourceFile } from './source-file.ts'
 
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
@@ -19,6 +19,23 @@ const changedSource = ({ label, source }: SourceFile): PibakeError =>
     hint: 'Run `pibake cache verify`, or `pibake kit verify` where it comes from a kit; then the same command again.',
   })
 
+/** The bytes of a source. What fails here is not the stick's fault: `CACHE_CORRUPT`. */
+const readSource = async function* ({ label, source }: SourceFile, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of createReadStream(source, { highWaterMark: 1 << 20, signal })) yield chunk as Uint8Array
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw new PibakeError(
+      'CACHE_CORRUPT',
+      `\`${label}\` cannot be read (\`${source}\`, ${errnoOf(cause) ?? 'no reason given'}).`,
+      {
+        hint: 'Is what it is copied from still there? `pibake cache verify` and `pibake kit verify` read everything.',
+        cause,
+      },
+    )
+  }
+}
+
 /** Have the kernel put on the disk which files a folder holds. */
 export const syncFolder = async (path: string): Promise<void> => {
   await using folder = await open(path, 'r')
@@ -34,7 +51,7 @@ export const writeNow = async (path: string, text: string): Promise<void> => {
 
 /**
  * Copy a file to `temporary`, checked on the way, and give it its place below `folder` when the disk has all of it.
- * Throws `CACHE_CORRUPT` for a source that is not what it should be.
+ * Throws `CACHE_CORRUPT` for a source that is not what it should be, or cannot be read.
  */
 export const copyChecked = async (
   folder: string,
@@ -45,8 +62,7 @@ export const copyChecked = async (
   const hash = createHash('sha256')
   {
     await using handle = await openNew(temporary)
-    for await (const chunk of createReadStream(file.source, { highWaterMark: 1 << 20, signal })) {
-      const bytes = chunk as Uint8Array
+    for await (const bytes of readSource(file, signal)) {
       hash.update(bytes)
       await writeAll(handle, bytes)
       onBytes(bytes.byteLength)

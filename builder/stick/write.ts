@@ -78,14 +78,18 @@ const writeTexts = async (folder: string, texts: KitPlan['texts']): Promise<void
   }
 }
 
-const write = async (folder: string, plan: KitPlan, options: WriteOptions): Promise<WriteResult> => {
-  const { recheck, onProgress, signal } = options
+const write = async (
+  folder: string,
+  plan: KitPlan,
+  { recheck, onProgress, signal, onBegun }: WriteOptions & { onBegun: () => void },
+): Promise<WriteResult> => {
   const { files, texts } = plan
   const paths = [...files.map(({ path }) => path), ...texts.keys()]
   await mkdir(folder, { recursive: true })
   await assertOurs(folder, paths)
   const readAll = recheck || (await isUnfinished(folder))
   await markUnfinished(folder)
+  onBegun()
   const before = await readBefore(folder)
   const removed = await sweep(folder, new Set([...paths, kitPaths.unfinished]))
   const kept = await findKept(folder, files, { before, readAll, onRead: onProgress, signal })
@@ -110,8 +114,8 @@ const write = async (folder: string, plan: KitPlan, options: WriteOptions): Prom
   return { copied: amountOf(missing), kept: amountOf(files.filter(({ path }) => kept.has(path))), removed }
 }
 
-/** A stick that stopped answering, as the kernel puts it. */
-const gone: ReadonlySet<string | undefined> = new Set(['EIO', 'ENODEV', 'ENXIO', 'ESTALE', 'EUCLEAN'])
+/** A stick that stopped answering, as the kernel puts it; one that could be written turns read-only when its disk fails. */
+const gone: ReadonlySet<string | undefined> = new Set(['EIO', 'ENODEV', 'ENXIO', 'EROFS', 'ESTALE', 'EUCLEAN'])
 
 /**
  * Write a kit into a folder, or bring the one that is there up to date: what it has already stays, what it no longer
@@ -120,12 +124,16 @@ const gone: ReadonlySet<string | undefined> = new Set(['EIO', 'ENODEV', 'ENXIO',
  * stick stops answering.
  */
 export const writeKit = async (folder: string, plan: KitPlan, options: WriteOptions): Promise<WriteResult> => {
+  let isBegun = false
+  const onBegun = (): void => {
+    isBegun = true
+  }
   try {
-    return await write(folder, plan, options)
+    return await write(folder, plan, { ...options, onBegun })
   } catch (error) {
     if (options.signal.aborted) throw options.signal.reason
     if (errnoOf(error) === 'ELOOP') throw refuseKit(folder, 'has a link in the place of a file', { cause: error })
-    if (!gone.has(errnoOf(error))) throw explainWrite(error, folder)
+    if (!isBegun || !gone.has(errnoOf(error))) throw explainWrite(error, folder)
     const hint =
       'Was it pulled out, or is it worn out? Put it in again and run the same command: what is there is kept.'
     throw refuseKit(folder, `could not be finished (${errnoOf(error)})`, { hint, cause: error })

@@ -131,6 +131,14 @@ test('a source that is not what it should be never gets its name on the stick', 
   await t.throwsAsync(openKit(folder), { message: /is not finished/ })
 })
 
+test('a source that cannot be read is named, not the stick', async (t) => {
+  const plan = await planOf(t, await makeKey(t))
+  await rm(plan.files.find(({ path }) => path === nginx)?.source ?? '')
+  const error = await t.throwsAsync(write(await scratch(t), plan), { instanceOf: PibakeError })
+  t.is(error?.code, 'CACHE_CORRUPT')
+  t.regex(error?.message ?? '', /nginx.* cannot be read .*ENOENT/)
+})
+
 test('a folder with something else in it is left alone', async (t) => {
   const key = await makeKey(t)
   const folder = await scratch(t)

@@ -1,0 +1,60 @@
+import { stat } from 'node:fs/promises'
+import { errnoOf } from '../core/error.ts'
+import { readContent } from '../flash/content.ts'
+import { type Device, findDevice } from '../flash/device.ts'
+import { assertWritable } from '../flash/guard.ts'
+import { plainly } from '../report/style.ts'
+import { driveTarget, folderTarget, type StickTarget } from '../stick/target.ts'
+import { openTools, requireRoot } from './chosen.ts'
+import { confirmByName } from './confirm.ts'
+import type { Context } from './context.ts'
+import { renderDevices } from './flash-report.ts'
+
+const isDrive = async (path: string): Promise<boolean> => {
+  try {
+    return (await stat(path)).isBlockDevice()
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** What a kit is written to, once all drives among them were looked at and the person has said yes. */
+export interface ChosenTargets {
+  folders: string[]
+  drives: Device[]
+}
+
+/**
+ * Look at what was named, folders and drives. Throws `DEVICE_REFUSED` when a drive may not be written; asks by name before
+ * drives lose what is on them.
+ */
+export const chooseTargets = async (paths: readonly string[], context: Context): Promise<ChosenTargets> => {
+  const chosen: ChosenTargets = { folders: [], drives: [] }
+  for (const path of paths) {
+    if (await isDrive(path)) chosen.drives.push(await findDevice(path))
+    else chosen.folders.push(path)
+  }
+  const { drives } = chosen
+  if (drives.length === 0) return chosen
+  requireRoot('Writing a drive')
+  assertWritable(drives, { path: '', sizeBytes: undefined })
+  if (context.options.yes) return chosen
+  const listed = await Promise.all(
+    drives.map(async (device) => ({ device, contents: await readContent(device.path), refusal: undefined })),
+  )
+  const names = drives.map(({ name }) => name)
+  await confirmByName(['The kit goes to:', ...renderDevices(listed, plainly)], names, context)
+  return chosen
+}
+
+/** The targets, ready to be opened; drives are mounted below `scratch`. */
+export const openTargets = async (
+  { folders, drives }: ChosenTargets,
+  { scratch, context }: { scratch: string; context: Context },
+): Promise<StickTarget[]> => {
+  const { signal } = context
+  if (drives.length === 0) return folders.map(folderTarget)
+  const tools = await openTools(context)
+  return [...folders.map(folderTarget), ...drives.map((device) => driveTarget(device, { tools, scratch, signal }))]
+}
