@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { errnoOf } from '../core/error.ts'
 import { readContent } from '../flash/content.ts'
 import { type Device, findDevice } from '../flash/device.ts'
@@ -19,6 +20,23 @@ const isDrive = async (path: string): Promise<boolean> => {
   }
 }
 
+/** Where sticks are mounted on most systems. */
+const mountPlaces = /^\/(?:(?:run\/)?media|mnt)\/./
+
+/** The device number of a folder or, where it is not there yet, of what it would lie in. */
+const deviceOf = async (path: string): Promise<number> => {
+  try {
+    return (await stat(path)).dev
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+    return deviceOf(dirname(path))
+  }
+}
+
+/** A folder for sticks on the disk of the system itself: most likely nothing is mounted there. */
+const isUnmounted = async (folder: string): Promise<boolean> =>
+  mountPlaces.test(folder) && (await deviceOf(folder)) === (await deviceOf('/'))
+
 /** What a kit is written to, once all drives among them were looked at and the person has said yes. */
 export interface ChosenTargets {
   folders: string[]
@@ -26,7 +44,7 @@ export interface ChosenTargets {
 }
 
 /**
- * Look at what was named, folders and drives. Throws `DEVICE_REFUSED` when a drive may not be written; asks by name before
+ * Look at what was named, folders and drives; a folder where a stick should be mounted and is not is warned of. Throws `DEVICE_REFUSED` when a drive may not be written; asks by name before
  * drives lose what is on them.
  */
 export const chooseTargets = async (paths: readonly string[], context: Context): Promise<ChosenTargets> => {
@@ -34,6 +52,11 @@ export const chooseTargets = async (paths: readonly string[], context: Context):
   for (const path of paths) {
     if (await isDrive(path)) chosen.drives.push(await findDevice(path))
     else chosen.folders.push(path)
+  }
+  for (const folder of chosen.folders) {
+    if (!(await isUnmounted(folder))) continue
+    const message = `\`${folder}\` is on the disk of this machine. Is the stick mounted there?`
+    context.emit({ type: 'notice', level: 'warn', message })
   }
   const { drives } = chosen
   if (drives.length === 0) return chosen
