@@ -109,6 +109,8 @@ const unlockable = new Set(['LOCK_STALE', 'CONFIG_INVALID'])
 /** Every lock that fits of the profiles named, for any target; of a named one, that for the Pi must be there. */
 const findLocked = async (project: Project, names: readonly string[]): Promise<Locked[]> => {
   const found: Locked[] = []
+  const outside = names.find((name) => /[/.]/.test(name))
+  if (outside !== undefined) throw notCarried(outside)
   for (const name of names.length > 0 ? names : await listProfileNames(project)) {
     for (const target of targetNames) {
       const isNeeded = names.length > 0 && target === targetNames[0]
@@ -172,6 +174,11 @@ export const findContent = async (
   }
   return { locked, tools, files, leftOut }
 }
+
+const notCarried = (name: string): PibakeError =>
+  new PibakeError('USAGE', `A kit carries profiles of the checkout, by name, and not \`${name}\`.`, {
+    hint: 'Put the file into `stages/profiles/`, fetch what it needs, and name it without its ending.',
+  })
 
 const missingTools = (): PibakeError =>
   new PibakeError('MISSING_OFFLINE', 'The tools were never fetched.', {
