@@ -1,5 +1,5 @@
 import { lstat, readdir, readFile, rm, rmdir, statfs } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { runParallel } from '../cache/parallel.ts'
 import { hashFile } from '../core/digest.ts'
 import { errnoOf, PibakeError } from '../core/error.ts'
@@ -51,6 +51,23 @@ export const assertOurs = async (folder: string, paths: Iterable<string>): Promi
   })
 }
 
+/** Every folder on the way to the paths, the top one (`.`) among them. */
+export const foldersOf = (paths: Iterable<string>): Set<string> => {
+  const folders = new Set<string>()
+  for (const path of paths) {
+    for (let at = dirname(path); !folders.has(at); at = dirname(at)) folders.add(at)
+  }
+  return folders
+}
+
+/** Throw `KIT_INVALID` when the way to any of the paths leads by a link: it could lead out of the stick. */
+export const assertNoLinks = async (folder: string, paths: Iterable<string>): Promise<void> => {
+  for (const way of foldersOf(paths)) {
+    if (way === '.' || !(await statusOf(join(folder, way)))?.isSymbolicLink()) continue
+    throw refuseKit(folder, `has a link in place of the folder \`${way}\``)
+  }
+}
+
 /** What the kit that is there says of its files, by path; empty where there is none that can be read. */
 export const readBefore = async (folder: string): Promise<Map<string, KitFile>> => {
   const text = await readFile(join(folder, kitPaths.manifest), 'utf8').catch(() => undefined)
@@ -61,6 +78,23 @@ export const readBefore = async (folder: string): Promise<Map<string, KitFile>> 
     if (error instanceof PibakeError) return new Map()
     throw error
   }
+}
+
+/** Remove the files of the kit that was there (`before`) which are not `wanted`, wherever they lie; returns how many. */
+export const removeFormer = async (
+  folder: string,
+  before: ReadonlyMap<string, KitFile>,
+  wanted: ReadonlySet<string>,
+): Promise<number> => {
+  const former = [...before.keys()].filter((path) => !wanted.has(path))
+  await assertNoLinks(folder, former)
+  let removed = 0
+  for (const path of former) {
+    if ((await sizeOf(join(folder, path))) === undefined) continue
+    await rm(join(folder, path))
+    removed += 1
+  }
+  return removed
 }
 
 /**

@@ -3,7 +3,17 @@ import { dirname, join } from 'node:path'
 import { runParallel } from '../cache/parallel.ts'
 import { errnoOf } from '../core/error.ts'
 import { explainWrite } from '../kit/write-failure.ts'
-import { assertFits, assertOurs, atOnce, findKept, readBefore, sweep } from './ground.ts'
+import {
+  assertFits,
+  assertNoLinks,
+  assertOurs,
+  atOnce,
+  findKept,
+  foldersOf,
+  readBefore,
+  removeFormer,
+  sweep,
+} from './ground.ts'
 import { kitPaths, refuseKit } from './manifest.ts'
 import { isUnfinished } from './open.ts'
 import type { SourceFile } from './source-file.ts'
@@ -41,15 +51,6 @@ const amountOf = (files: readonly SourceFile[]): Amount => ({
   files: files.length,
   sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
 })
-
-/** Every folder on the way to the paths, the top one (`.`) among them. */
-const foldersOf = (paths: readonly string[]): Set<string> => {
-  const folders = new Set<string>()
-  for (const path of paths) {
-    for (let at = dirname(path); !folders.has(at); at = dirname(at)) folders.add(at)
-  }
-  return folders
-}
 
 const unfinishedText =
   'This stick is being written, or its writing was interrupted. Run the same `pibake kit` again: what is there is kept.\n'
@@ -91,7 +92,10 @@ const write = async (
   await markUnfinished(folder)
   onBegun()
   const before = await readBefore(folder)
-  const removed = await sweep(folder, new Set([...paths, kitPaths.unfinished]))
+  const wanted = new Set([...paths, kitPaths.unfinished])
+  const swept = await sweep(folder, wanted)
+  await assertNoLinks(folder, paths)
+  const removed = swept + (await removeFormer(folder, before, wanted))
   const kept = await findKept(folder, files, { before, readAll, onRead: onProgress, signal })
   const missing = files.filter(({ path }) => !kept.has(path))
   await assertFits(folder, missing)

@@ -35,7 +35,7 @@ test('a stick is verified by its folder, or as the one that pibake was started f
   ] as const) {
     const { data, lines } = await kit.run({ ...defaults, where }, context)
     t.like(data, { folder: stick, fingerprint: key.fingerprint, profiles: ['pub'], strangers: [] })
-    t.regex(lines?.(plainly).join('\n') ?? '', /^Whole: 6 files \(.*Bakes pub\.\nSigned by .*compare it with/s)
+    t.regex(lines?.(plainly).join('\n') ?? '', /^Whole: 7 files \(.*Bakes pub\.\nSigned by .*compare it with/s)
   }
 })
 
@@ -54,7 +54,7 @@ test('a copy tells what it did', async (t) => {
     contextOf(await scratch(t)),
   )
   t.is(failure, undefined)
-  t.regex(lines?.(plainly)[0] ?? '', new RegExp(`^done +${to} +6 files copied`))
+  t.regex(lines?.(plainly)[0] ?? '', new RegExp(`^done +${to} +7 files copied`))
 })
 
 for (const [what, where, more] of [

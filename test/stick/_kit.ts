@@ -21,6 +21,7 @@ export const contents: Readonly<Record<string, string>> = {
   'pool/main/b/babeld/babeld_1.13-1_arm64.deb': 'a router',
   'npm/@scope/thing-1.0.0.tgz': 'a thing',
   'kit/pibake.tar.gz': 'pibake',
+  'images/pub.img.xz': 'an image',
 }
 
 /** A kit with these files, signed by `key`. */

@@ -10,6 +10,7 @@ import { contents, makeKey, makeStick, never, planOf, snapshot, write } from './
 
 const check = (folder: string) => verifyKit(folder, { emit: () => {}, signal: never })
 
+const image = 'images/pub.img.xz'
 const [nginx = '', babeld = ''] = Object.keys(contents).filter((path) => path.startsWith('pool/'))
 
 test('a kit is its files and what describes them, and nothing else', async (t) => {
@@ -53,6 +54,30 @@ test('an update copies what is new, replaces what changed, and removes what is o
   await t.notThrowsAsync(stat(join(folder, 'pool/main/n/nano')))
   await t.throwsAsync(stat(join(folder, 'pool/main/b')))
   await t.notThrowsAsync(check(folder))
+})
+
+test('an image that is no longer of the kit goes, one that somebody put beside it stays', async (t) => {
+  const key = await makeKey(t)
+  const folder = await makeStick(t, key)
+  await writeFile(join(folder, 'images/mine.img'), 'mine')
+  const { [image]: _gone, ...rest } = contents
+  t.is((await write(folder, await planOf(t, key, rest))).removed, 1)
+  const files = await snapshot(folder)
+  t.false(image in files)
+  t.is(files['images/mine.img'], 'mine')
+})
+
+test('nothing is removed by way of a link that lies on the stick', async (t) => {
+  const key = await makeKey(t)
+  const folder = await makeStick(t, key)
+  const elsewhere = await scratch(t)
+  await writeFile(join(elsewhere, 'pub.img.xz'), 'precious')
+  await rm(join(folder, 'images'), { recursive: true })
+  await symlink(elsewhere, join(folder, 'images'))
+  const { [image]: _gone, ...rest } = contents
+  const error = await t.throwsAsync(write(folder, await planOf(t, key, rest)), { instanceOf: PibakeError })
+  t.is(error?.code, 'KIT_INVALID')
+  t.deepEqual(await snapshot(elsewhere), { 'pub.img.xz': 'precious' })
 })
 
 test('a file of equal size and other content is replaced', async (t) => {
@@ -164,7 +189,7 @@ test('nothing is written by way of a link that lies on the stick', async (t) => 
   const key = await makeKey(t)
   const elsewhere = await scratch(t)
   const plan = await planOf(t, key)
-  for (const place of ['pool', 'pool/main', nginx, kitPaths.unfinished, 'kit/incoming']) {
+  for (const place of ['pool', 'pool/main', nginx, kitPaths.unfinished, 'kit/incoming', 'images', image]) {
     const folder = await makeStick(t, key, plan)
     await rm(join(folder, place), { recursive: true, force: true })
     await symlink(elsewhere, join(folder, place))
