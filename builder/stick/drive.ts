@@ -26,7 +26,7 @@ const changed = (path: string): PibakeError =>
   })
 
 /** Where the partition of a drive is. */
-const placeOn = ({ sizeBytes }: Pick<Device, 'sizeBytes'>): { offsetBytes: number; sizeBytes: number } => {
+export const placeOn = ({ sizeBytes }: Pick<Device, 'sizeBytes'>): { offsetBytes: number; sizeBytes: number } => {
   const end = Math.floor((sizeBytes - gptEndBytes) / alignBytes) * alignBytes
   return { offsetBytes: alignBytes, sizeBytes: end - alignBytes }
 }
