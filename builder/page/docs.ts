@@ -10,6 +10,9 @@ export type DocsFile = { path: string; text: string } | { path: string; source: 
 
 const styleSheet = readFileSync(join(import.meta.dirname, 'docs.css'), 'utf8').trimEnd()
 
+/** Nothing is loaded but pictures that lie beside the pages. */
+const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file: data:"
+
 const picture = /\.(?:png|jpg|svg)$/
 
 const listPlain = async (root: string, folder: string): Promise<string[]> => {
@@ -75,6 +78,7 @@ const renderPage = ({ source, title, markup }: Page, home: string | undefined): 
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
 <title>${title}</title>
 <link rel="icon" href="data:,">
 <style>

@@ -23,7 +23,7 @@ export const kitPaths = {
 } as const
 
 /** Folders that belong to the kit alone: what no manifest names there is removed when the kit is written. */
-export const ownFolders = ['artifacts', 'bases', 'dists', 'docs', 'kit', 'npm', 'pool'] as const
+export const ownFolders = ['artifacts', 'bases', 'dists', 'docs', 'kit', 'npm', 'pool', 'stages'] as const
 
 const longestPath = 200
 /** Names that Windows keeps for devices, whatever their ending (Microsoft: "Naming Files, Paths, and Namespaces"). */
