@@ -8,7 +8,7 @@ import type { Paint } from '../report/style.ts'
 import { renderTable } from '../report/table.ts'
 import { planCopy } from '../stick/copy.ts'
 import { renderImagerManifest } from '../stick/images.ts'
-import { defaultKeyPath, openSigningKey, readFingerprint, showFingerprint } from '../stick/key.ts'
+import { readFingerprint, showFingerprint } from '../stick/key.ts'
 import { makeKit } from '../stick/make.ts'
 import { openKit } from '../stick/open.ts'
 import { kitFailure, type StickResult, writeKits } from '../stick/several.ts'
@@ -16,6 +16,7 @@ import { assertSignedBy, verifyKit } from '../stick/verify.ts'
 import type { KitPlan } from '../stick/write.ts'
 import { defineCommand, type Result } from './command.ts'
 import type { Context } from './context.ts'
+import { openKey } from './key.ts'
 import { type ChosenTargets, chooseTargets, openTargets } from './kit-targets.ts'
 
 /** Words that may stand before the folders; a folder of such a name is `./verify`. */
@@ -91,7 +92,7 @@ const writeAll = async (
 interface MakeArguments {
   profiles: readonly string[]
   images: boolean
-  keyFile: string
+  keyFile: string | undefined
   recheck: boolean
 }
 
@@ -102,14 +103,8 @@ const make = async (
 ): Promise<Result> => {
   const { project, emit, signal } = context
   const chosen = await chooseTargets(paths, context)
-  const key = await openSigningKey(keyFile)
+  const key = await openKey(keyFile, emit)
   const say = (level: 'info' | 'warn', message: string): void => emit({ type: 'notice', level, message })
-  if (key.isNew) {
-    say(
-      'info',
-      `Made a key that signs your kits, in ${keyFile}. Keep a copy of it, and tell others its fingerprint: ${showFingerprint(key.fingerprint)}`,
-    )
-  }
   await using scratch = await makeScratch(project.work)
   const kit = await makeKit({ project, profiles, images, key, scratch: scratch.path, emit, signal })
   if (kit.leftOut.length > 0) {
@@ -245,7 +240,6 @@ export const kit = defineCommand({
       throw new PibakeError('USAGE', 'No folder is named to write to.', { hint: 'Name one, such as `/media/stick`.' })
     }
     if (action === 'copy') return copy(folders, { from: chosenKit(context, from), expected: key, recheck }, context)
-    const keyFile = key === undefined ? defaultKeyPath() : resolve(key)
-    return make(folders, { profiles: profile, images, keyFile, recheck }, context)
+    return make(folders, { profiles: profile, images, keyFile: key, recheck }, context)
   },
 })

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { createCleartextMessage, createMessage, generateKey, type PrivateKey, readPrivateKey, sign } from 'openpgp'
 import { errnoOf, PibakeError } from '../core/error.ts'
 
-/** The key by which a group signs its repositories. */
+/** The key by which a group signs what it hands on: lists of packages, and kits. */
 export interface SigningKey {
   /** Where its secret part is. */
   path: string
@@ -15,8 +15,11 @@ export interface SigningKey {
   fingerprint: string
   /** Whether it was made just now. */
   isNew: boolean
-  /** Sign a Release file of that time (seconds since 1970): what lies beside it as `InRelease` and `Release.gpg`. */
-  signRelease(release: string, timeSeconds: number): Promise<{ inRelease: string; detached: string }>
+  /**
+   * Sign a text of that time (seconds since 1970). `inline` has the text in it, as apt wants `InRelease`; `detached` lies
+   * beside it. Both are ASCII-armoured.
+   */
+  sign(text: string, timeSeconds: number): Promise<{ inline: string; detached: string }>
 }
 
 /** Whoever takes the signature may have a clock that stood still for years, as a Pi's without a network. */
@@ -25,7 +28,7 @@ const bornAt = new Date('2020-01-01T00:00:00Z')
 /** Where the key lies unless another place is named: with the user, not in the checkout, which is copied onto sticks. */
 export const defaultKeyPath = (env: Readonly<Record<string, string | undefined>> = process.env): string => {
   if (env.PIBAKE_KEY) return env.PIBAKE_KEY
-  return join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'pibake', 'repository-key.asc')
+  return join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'pibake', 'signing-key.asc')
 }
 
 const unusable = (path: string, reason: string, cause?: unknown): PibakeError =>
@@ -86,15 +89,15 @@ export const openSigningKey = async (path: string, { owner }: { owner: string })
     publicKey: key.toPublic().armor(),
     fingerprint: key.getFingerprint().toUpperCase(),
     isNew: found === undefined,
-    signRelease: async (release, timeSeconds) => {
+    sign: async (text, timeSeconds) => {
       const date = new Date(Math.max(timeSeconds * 1000, key.getCreationTime().getTime()))
       try {
-        const message = await createCleartextMessage({ text: release })
+        const message = await createCleartextMessage({ text })
         // openpgp ends lines as mail does. The signature is of one form of them (RFC 9580, 7.1); apt wants the plain one.
-        const inRelease = (await sign({ message, signingKeys: key, date })).replaceAll('\r\n', '\n')
-        const plain = await createMessage({ text: release })
+        const inline = (await sign({ message, signingKeys: key, date })).replaceAll('\r\n', '\n')
+        const plain = await createMessage({ text })
         const detached = await sign({ message: plain, signingKeys: key, detached: true, date })
-        return { inRelease, detached }
+        return { inline, detached }
       } catch (cause) {
         throw unusable(path, cause instanceof Error ? cause.message : String(cause), cause)
       }

@@ -121,7 +121,7 @@ export const writeRepository = async (
   )
   const described = { suite, codename: suite, timeSeconds, byHash: true, architectures, components: [component] }
   const release = renderRelease({ ...described, indexes: files })
-  const { inRelease, detached } = await key.signRelease(release, timeSeconds)
+  const { inline: inRelease, detached } = await key.sign(release, timeSeconds)
   const dists = join(folder, 'dists', suite)
   for (const file of files) await placeText(join(dists, byHashPath(file)), file.bytes)
   for (const file of files) await placeText(join(dists, file.path), file.bytes)

@@ -76,7 +76,7 @@ const offerIndexes = async (
   )
   const described = { suite, codename: suite, timeSeconds, byHash: true, architectures, components: ['main'] }
   const release = renderRelease({ ...described, indexes: files })
-  const { inRelease, detached } = await key.signRelease(release, timeSeconds)
+  const { inline: inRelease, detached } = await key.sign(release, timeSeconds)
   const dists = `${base}/dists/${suite}`
   const group = 'Debian packages'
   const text = { group, type: 'text/plain; charset=utf-8' } as const

@@ -4,13 +4,13 @@ import { derive } from '../cache/derived.ts'
 import { hashBytes, hashFile, hashJson } from '../core/digest.ts'
 import { type Emit, runStep } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
+import type { SigningKey } from '../deb/signing-key.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
 import { openTree } from '../lock/trees.ts'
 import { buildAptSource } from './apt-source.ts'
 import { findContent, type KitContent } from './content.ts'
 import { renderDocuments } from './documents.ts'
 import { findImages } from './images.ts'
-import { type SigningKey, signDetached, signInline } from './key.ts'
 import { byPath, formatManifest, kitPaths, renderSums } from './manifest.ts'
 import { renderReadme } from './readme.ts'
 import type { SourceFile } from './source-file.ts'
@@ -43,12 +43,12 @@ export interface MakeOptions {
 /** What `sign` makes of a text, made once for each key and text: signatures differ each time, sticks should not. */
 const signOnce = async (
   text: string,
-  options: { project: Project; key: SigningKey; form: 'inline' | 'detached'; signal: AbortSignal },
+  options: { project: Project; key: SigningKey; timeSeconds: number; form: 'inline' | 'detached'; signal: AbortSignal },
 ): Promise<string> => {
-  const { project, key, form, signal } = options
+  const { project, key, timeSeconds, form, signal } = options
   const name = hashJson(['signature of a kit 1', form, key.fingerprint, hashBytes(text)])
   const signed = await derive(project.cache, { key: name, label: 'a signature', signal }, async (path) =>
-    writeFile(path, await (form === 'inline' ? signInline : signDetached)(text, key)),
+    writeFile(path, (await key.sign(text, timeSeconds))[form]),
   )
   return readFile(signed.path, 'utf8')
 }
@@ -107,19 +107,21 @@ export const makeKit = async (options: MakeOptions): Promise<MadeKit> => {
       sha256: await hashFile(launcher),
       label: 'the launcher',
     },
-    await asFile(kitPaths.key, key.publicText),
+    await asFile(kitPaths.key, key.publicKey),
     await asFile('README.txt', renderReadme({ profiles, fingerprint: key.fingerprint })),
     ...(await Promise.all(
       [...apt.indexes, ...documents.pages, ...images.texts].map(({ path, bytes }) => asFile(path, bytes)),
     )),
   ]
+  const time = newestTime(content)
+  const signing = { project, key, timeSeconds: Math.floor(Date.parse(time) / 1000), signal }
   for (const { path, text } of apt.releases) {
-    all.push(await asFile(path, await signOnce(text, { project, key, form: 'inline', signal })))
+    all.push(await asFile(path, await signOnce(text, { ...signing, form: 'inline' })))
   }
   all.sort(byPath)
   const manifest = formatManifest({
     pibake: await readVersion(project),
-    time: newestTime(content),
+    time,
     machines: [process.arch === 'arm64' ? 'arm64' : 'x64'],
     profiles,
     files: all,
@@ -130,7 +132,7 @@ export const makeKit = async (options: MakeOptions): Promise<MadeKit> => {
     texts: new Map([
       [kitPaths.manifest, manifest],
       [kitPaths.sums, sums],
-      [kitPaths.signature, await signOnce(sums, { project, key, form: 'detached', signal })],
+      [kitPaths.signature, await signOnce(sums, { ...signing, form: 'detached' })],
     ]),
     profiles,
     leftOut,

@@ -109,8 +109,8 @@ test('two that make the key at once have the same one', async (t) => {
 
 test('where the key is: with the user, not with the checkout', (t) => {
   t.is(defaultKeyPath({ PIBAKE_KEY: '/k' }), '/k')
-  t.is(defaultKeyPath({ XDG_CONFIG_HOME: '/c' }), '/c/pibake/repository-key.asc')
-  t.regex(defaultKeyPath({}), /\/\.config\/pibake\/repository-key\.asc$/)
+  t.is(defaultKeyPath({ XDG_CONFIG_HOME: '/c' }), '/c/pibake/signing-key.asc')
+  t.regex(defaultKeyPath({}), /\/\.config\/pibake\/signing-key\.asc$/)
 })
 
 test('a key that cannot sign is named', async (t) => {

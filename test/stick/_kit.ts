@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { hashBytes } from '../../builder/core/digest.ts'
-import { openSigningKey, type SigningKey, signDetached } from '../../builder/stick/key.ts'
+import { openSigningKey, type SigningKey } from '../../builder/deb/signing-key.ts'
 import { formatManifest, kitPaths, renderSums } from '../../builder/stick/manifest.ts'
 import type { SourceFile } from '../../builder/stick/source-file.ts'
 import { type KitPlan, type WriteOptions, writeKit } from '../../builder/stick/write.ts'
@@ -12,7 +12,7 @@ export const never = new AbortController().signal
 
 /** A key of the test's own. */
 export const makeKey = async (t: ExecutionContext): Promise<SigningKey> =>
-  openSigningKey(join(await scratch(t), 'key.asc'))
+  openSigningKey(join(await scratch(t), 'key.asc'), { owner: 'the mill' })
 
 /** What is on a small kit. */
 export const contents: Readonly<Record<string, string>> = {
@@ -31,7 +31,7 @@ export const planOf = async (
   files: Readonly<Record<string, string>> = contents,
 ): Promise<KitPlan> => {
   const folder = await scratch(t)
-  const listed = { ...files, [kitPaths.key]: key.publicText }
+  const listed = { ...files, [kitPaths.key]: key.publicKey }
   const sources: SourceFile[] = []
   for (const [path, text] of Object.entries(listed)) {
     const source = join(folder, path)
@@ -53,7 +53,7 @@ export const planOf = async (
     texts: new Map([
       [kitPaths.manifest, manifest],
       [kitPaths.sums, sums],
-      [kitPaths.signature, await signDetached(sums, key)],
+      [kitPaths.signature, (await key.sign(sums, 0)).detached],
     ]),
   }
 }

@@ -19,7 +19,7 @@ test('a kit is its files and what describes them, and nothing else', async (t) =
   const folder = await makeStick(t, key, plan)
   t.deepEqual(await snapshot(folder), {
     ...contents,
-    [kitPaths.key]: key.publicText,
+    [kitPaths.key]: key.publicKey,
     ...Object.fromEntries(plan.texts),
   })
   const { kit, sizeBytes, strangers } = await check(folder)
