@@ -9,7 +9,7 @@ const builder = join(checkout, 'builder')
 const levels: readonly (readonly string[])[] = [
   ['main.ts'],
   ['cli'],
-  ['fetch', 'bake', 'boot', 'flash', 'card', 'kit', 'publish', 'repository', 'serve', 'stick'],
+  ['fetch', 'bake', 'boot', 'flash', 'card', 'bundle', 'kit', 'publish', 'repository', 'serve'],
   ['plan', 'root', 'deb', 'image', 'inspect', 'page', 'cache', 'lock', 'profile'],
   ['host'],
   ['core'],

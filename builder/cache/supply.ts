@@ -15,7 +15,7 @@ export interface Supply {
   find(sha256: Sha256): Promise<{ path: string; sizeBytes: number } | undefined>
 }
 
-/** Where a stick says what is on it, below its folder; written by `stick/`. */
+/** Where a stick says what is on it, below its folder; written by `kit/`. */
 export const stickIndex = 'kit/kit.json'
 
 /** Of the index, only what is needed here. */

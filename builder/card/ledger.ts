@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { errnoOf, PibakeError } from '../core/error.ts'
 import type { Project } from '../core/project.ts'
+import { explainWrite } from '../core/write-failure.ts'
 import { spawnCommand } from '../host/command.ts'
-import { explainWrite } from '../kit/write-failure.ts'
 
 const entrySchema = z.object({
   /** When the card was finished, ISO 8601. */

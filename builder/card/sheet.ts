@@ -1,6 +1,6 @@
 import { chown, open, rename, rm, writeFile } from 'node:fs/promises'
 import { errnoOf, PibakeError } from '../core/error.ts'
-import { explainWrite } from '../kit/write-failure.ts'
+import { explainWrite } from '../core/write-failure.ts'
 import type { Label } from './label.ts'
 import { renderLabels } from './labels-page.ts'
 

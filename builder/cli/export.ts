@@ -1,8 +1,8 @@
 import { join, resolve } from 'node:path'
+import { exportBundle } from '../bundle/bundle-export.ts'
 import { PibakeError } from '../core/error.ts'
 import type { Project } from '../core/project.ts'
 import { formatBytes } from '../core/size.ts'
-import { exportBundle } from '../kit/bundle-export.ts'
 import { defineCommand } from './command.ts'
 import { readVersion } from './version.ts'
 

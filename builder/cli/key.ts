@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { Emit } from '../core/event.ts'
 import { defaultKeyPath, openSigningKey, type SigningKey } from '../deb/signing-key.ts'
-import { showFingerprint } from '../stick/key.ts'
+import { showFingerprint } from '../kit/key.ts'
 
 /** The option that names the key which signs lists of packages. */
 export const keyOption = {

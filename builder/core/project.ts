@@ -18,7 +18,7 @@ export interface Project {
   state: string
   /** Intermediate files of runs, on the cache's file system. */
   work: string
-  /** The stick that pibake was started from (see `stick/`); it has what the cache lacks. */
+  /** The stick that pibake was started from (see `kit/`); it has what the cache lacks. */
   stick?: string
 }
 

@@ -1,13 +1,13 @@
 import { join, resolve } from 'node:path'
 import test from 'ava'
+import type { Change } from '../../builder/bundle/import-changes.ts'
+import type { Manifest } from '../../builder/bundle/profile-bundle.ts'
 import { bundleDestination } from '../../builder/cli/export.ts'
 import { renderChanges, renderContents } from '../../builder/cli/import.ts'
 import { parseCommandLine } from '../../builder/cli/parse.ts'
 import { hashBytes } from '../../builder/core/digest.ts'
 import { PibakeError } from '../../builder/core/error.ts'
 import { projectAt } from '../../builder/core/project.ts'
-import type { Change } from '../../builder/kit/import-changes.ts'
-import type { Manifest } from '../../builder/kit/profile-bundle.ts'
 import { plainly } from '../../builder/report/style.ts'
 
 const project = projectAt('/checkout')

@@ -4,9 +4,9 @@ import { chooseTargets } from '../../builder/cli/kit-targets.ts'
 import { PibakeError } from '../../builder/core/error.ts'
 import type { PibakeEvent } from '../../builder/core/event.ts'
 import { projectAt } from '../../builder/core/project.ts'
+import { kitPaths } from '../../builder/kit/manifest.ts'
 import { plainly } from '../../builder/report/style.ts'
-import { kitPaths } from '../../builder/stick/manifest.ts'
-import { makeKey, makeStick } from '../stick/_kit.ts'
+import { makeKey, makeStick } from '../kit/_kit.ts'
 import { scratch } from '../support/scratch.ts'
 
 const contextOf = (root: string, stick?: string) => {

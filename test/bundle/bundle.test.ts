@@ -3,13 +3,13 @@ import { chmod, lstat, mkdir, readdir, readFile, symlink, utimes, writeFile } fr
 import { join } from 'node:path'
 import { extractFile, listPackage } from '@electron/asar'
 import test, { type ExecutionContext } from 'ava'
+import { importBundle } from '../../builder/bundle/bundle-import.ts'
+import { openBundle } from '../../builder/bundle/bundle-open.ts'
+import type { Change } from '../../builder/bundle/import-changes.ts'
+import { profileBundle } from '../../builder/bundle/profile-bundle.ts'
 import { hashBytes } from '../../builder/core/digest.ts'
 import { PibakeError } from '../../builder/core/error.ts'
 import { type Project, projectAt } from '../../builder/core/project.ts'
-import { importBundle } from '../../builder/kit/bundle-import.ts'
-import { openBundle } from '../../builder/kit/bundle-open.ts'
-import type { Change } from '../../builder/kit/import-changes.ts'
-import { profileBundle } from '../../builder/kit/profile-bundle.ts'
 import { lockPath, readLock } from '../../builder/lock/file.ts'
 import { stageDigest } from '../../builder/profile/content.ts'
 import { resolveProfile } from '../../builder/profile/resolve.ts'
@@ -107,7 +107,7 @@ test('modes do not depend on the umask of whoever imports', async (t) => {
   await exportHub(from, file)
   const to = await emptyCheckout(t)
   const script = `
-    import { importBundle } from '${join(import.meta.dirname, '../../builder/kit/bundle-import.ts')}'
+    import { importBundle } from '${join(import.meta.dirname, '../../builder/bundle/bundle-import.ts')}'
     import { projectAt } from '${join(import.meta.dirname, '../../builder/core/project.ts')}'
     process.umask(0o077)
     const [root, file] = process.argv.slice(1)

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { hashBytes } from '../../builder/core/digest.ts'
-import { componentOf, debPath, settle } from '../../builder/stick/content.ts'
-import { pathFault } from '../../builder/stick/manifest.ts'
+import { componentOf, debPath, settle } from '../../builder/kit/content.ts'
+import { pathFault } from '../../builder/kit/manifest.ts'
 import { deb } from '../lock/_lock.ts'
 
 const item = (path: string, content = path) => ({

@@ -62,7 +62,7 @@ const readVersion = async ({ root }: Project): Promise<string> => {
 }
 
 /** The launcher as it lies in the sources. */
-const launcherFile = (project: Project): string => join(project.root, 'builder/stick/launcher.sh')
+const launcherFile = (project: Project): string => join(project.root, 'builder/kit/launcher.sh')
 
 /**
  * Put together everything that a kit for these profiles consists of, and sign it; packages of stages and archives are

@@ -2,9 +2,9 @@ import { mkdir, readFile, rm, stat, symlink, truncate, utimes, writeFile } from 
 import { join } from 'node:path'
 import test from 'ava'
 import { PibakeError } from '../../builder/core/error.ts'
-import { kitPaths } from '../../builder/stick/manifest.ts'
-import { openKit } from '../../builder/stick/open.ts'
-import { verifyKit } from '../../builder/stick/verify.ts'
+import { kitPaths } from '../../builder/kit/manifest.ts'
+import { openKit } from '../../builder/kit/open.ts'
+import { verifyKit } from '../../builder/kit/verify.ts'
 import { scratch } from '../support/scratch.ts'
 import { contents, makeKey, makeStick, never, planOf, snapshot, write } from './_kit.ts'
 

@@ -7,11 +7,11 @@ import { PibakeError } from '../core/error.ts'
 import { type Emit, runStep } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { formatBytes } from '../core/size.ts'
+import { explainWrite } from '../core/write-failure.ts'
 import type { AnyLock } from '../lock/all.ts'
 import { assertRoom, readWhole, writeBundle } from './bundle-write.ts'
 import { blobPathIn, type CacheManifest, cacheBundle } from './cache-bundle.ts'
 import { type CacheItem, itemsOf, presentItems } from './cache-items.ts'
-import { explainWrite } from './write-failure.ts'
 
 /** A part of the cache that was written elsewhere. */
 export interface ExportedCache {

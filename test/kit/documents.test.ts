@@ -1,7 +1,7 @@
 import test from 'ava'
 import { projectAt } from '../../builder/core/project.ts'
-import { renderDocuments } from '../../builder/stick/documents.ts'
-import { pathFault } from '../../builder/stick/manifest.ts'
+import { renderDocuments } from '../../builder/kit/documents.ts'
+import { pathFault } from '../../builder/kit/manifest.ts'
 import { checkout } from '../support/tools.ts'
 
 test('every page of the documentation is rendered, and every link in them leads to a file or a heading that is there', async (t) => {

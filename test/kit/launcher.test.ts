@@ -104,7 +104,7 @@ test.beforeEach(async (t) => {
     for (const place of ['/usr/bin', '/bin'])
       await symlink(join(place, name), join(machine.bin, name)).catch(() => undefined)
   }
-  await cp(join(checkout, 'builder/stick/launcher.sh'), join(machine.stick, 'pibake'))
+  await cp(join(checkout, 'builder/kit/launcher.sh'), join(machine.stick, 'pibake'))
   // As FAT without `showexec`, or a stick that is mounted noexec, gives it.
   await chmod(join(machine.stick, 'pibake'), 0o644)
   await pack(machine, `node-${process.arch}`, {

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { hashBytes } from '../../builder/core/digest.ts'
 import { projectAt } from '../../builder/core/project.ts'
-import { findImages, imageOn, renderImagerManifest } from '../../builder/stick/images.ts'
+import { findImages, imageOn, renderImagerManifest } from '../../builder/kit/images.ts'
 import { scratch } from '../support/scratch.ts'
 import { never } from './_kit.ts'
 

@@ -2,6 +2,7 @@ import { mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { PibakeError } from '../core/error.ts'
 import type { Project } from '../core/project.ts'
+import { explainWrite } from '../core/write-failure.ts'
 import { makeScratch } from '../host/scratch.ts'
 import type { BundleFile } from './bundle.ts'
 import { type Bundle, openBundle } from './bundle-open.ts'
@@ -9,7 +10,6 @@ import { applyChanges } from './import-apply.ts'
 import { type Change, findChanges } from './import-changes.ts'
 import { checkStaged } from './import-check.ts'
 import { type Manifest, profileBundle } from './profile-bundle.ts'
-import { explainWrite } from './write-failure.ts'
 
 /** What came of an import. */
 export interface ImportedBundle {

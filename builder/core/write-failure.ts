@@ -1,4 +1,4 @@
-import { errnoOf, PibakeError } from '../core/error.ts'
+import { errnoOf, PibakeError } from './error.ts'
 
 const full: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT'])
 const forbidden: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'EROFS', 'EISDIR', 'ENOTDIR', 'EEXIST'])

@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { hashBytes } from '../../builder/core/digest.ts'
 import { openSigningKey, type SigningKey } from '../../builder/deb/signing-key.ts'
-import { formatManifest, kitPaths, renderSums } from '../../builder/stick/manifest.ts'
-import type { SourceFile } from '../../builder/stick/source-file.ts'
-import { type KitPlan, type WriteOptions, writeKit } from '../../builder/stick/write.ts'
+import { formatManifest, kitPaths, renderSums } from '../../builder/kit/manifest.ts'
+import type { SourceFile } from '../../builder/kit/source-file.ts'
+import { type KitPlan, type WriteOptions, writeKit } from '../../builder/kit/write.ts'
 import { scratch } from '../support/scratch.ts'
 
 export const never = new AbortController().signal

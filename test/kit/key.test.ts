@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { PibakeError } from '../../builder/core/error.ts'
 import { openSigningKey } from '../../builder/deb/signing-key.ts'
-import { readFingerprint, showFingerprint, verifySignature } from '../../builder/stick/key.ts'
+import { readFingerprint, showFingerprint, verifySignature } from '../../builder/kit/key.ts'
 import { scratch } from '../support/scratch.ts'
 import { makeKey } from './_kit.ts'
 

@@ -6,11 +6,11 @@ import { PibakeError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { formatBytes } from '../core/size.ts'
+import { explainWrite } from '../core/write-failure.ts'
 import { makeScratch } from '../host/scratch.ts'
 import { type BundleContent, findBundleContent } from './bundle-content.ts'
 import { assertRoom, readWhole, writeBundle } from './bundle-write.ts'
 import { type Manifest, profileBundle } from './profile-bundle.ts'
-import { explainWrite } from './write-failure.ts'
 
 /** A bundle that was written. */
 export interface ExportedBundle {

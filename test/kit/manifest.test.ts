@@ -1,7 +1,7 @@
 import test from 'ava'
 import { hashBytes } from '../../builder/core/digest.ts'
 import { PibakeError } from '../../builder/core/error.ts'
-import { assertPaths, formatManifest, parseManifest, pathFault, renderSums } from '../../builder/stick/manifest.ts'
+import { assertPaths, formatManifest, parseManifest, pathFault, renderSums } from '../../builder/kit/manifest.ts'
 
 const file = (path: string) => ({ path, sizeBytes: 3, sha256: hashBytes(path) })
 

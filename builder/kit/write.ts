@@ -2,7 +2,7 @@ import { mkdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { runParallel } from '../cache/parallel.ts'
 import { errnoOf } from '../core/error.ts'
-import { explainWrite } from '../kit/write-failure.ts'
+import { explainWrite } from '../core/write-failure.ts'
 import {
   assertFits,
   assertNoLinks,
