@@ -8,7 +8,7 @@ import { type Amount, measureCache, pruneCache, verifyCache } from '../cache/upk
 import type { Sha256 } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
 import { runStep } from '../core/event.ts'
-import type { Project } from '../core/project.ts'
+import { type Project, readVersion } from '../core/project.ts'
 import { formatBytes } from '../core/size.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
 import { packagesKey, unpackedKey } from '../image/base.ts'
@@ -20,7 +20,6 @@ import { renderTable } from '../report/table.ts'
 import { defineCommand, type Result } from './command.ts'
 import type { Context } from './context.ts'
 import { planOf } from './planned.ts'
-import { readVersion } from './version.ts'
 
 /** What the locks of a checkout need of the cache. */
 interface Locked {

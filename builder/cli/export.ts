@@ -1,10 +1,9 @@
 import { join, resolve } from 'node:path'
 import { exportBundle } from '../bundle/bundle-export.ts'
 import { PibakeError } from '../core/error.ts'
-import type { Project } from '../core/project.ts'
+import { type Project, readVersion } from '../core/project.ts'
 import { formatBytes } from '../core/size.ts'
 import { defineCommand } from './command.ts'
-import { readVersion } from './version.ts'
 
 /** Where a bundle goes: the file that was named, else beside the images. Throws `USAGE` for another kind of file. */
 export const bundleDestination = (project: Project, profile: string, file: string | undefined): string => {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** Folder beside the images, and beside the tools trees, that they are made in before they take their names. */
@@ -42,3 +43,9 @@ export const scratchFolders = ({ work, images, state }: Project): string[] => [
   join(images, unfinishedFolder),
   join(state, unfinishedFolder),
 ]
+
+/** The version of pibake in a checkout. */
+export const readVersion = async ({ root }: Pick<Project, 'root'>): Promise<string> => {
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
+  return version
+}

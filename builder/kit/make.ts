@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { derive } from '../cache/derived.ts'
 import { hashBytes, hashFile, hashJson } from '../core/digest.ts'
 import { type Emit, runStep } from '../core/event.ts'
-import type { Project } from '../core/project.ts'
+import { type Project, readVersion } from '../core/project.ts'
 import type { SigningKey } from '../deb/signing-key.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
 import { openTree } from '../lock/trees.ts'
@@ -55,11 +55,6 @@ const signOnce = async (
 
 const newestTime = ({ locked, tools }: KitContent): string =>
   [...locked.map(({ lock }) => lock.time), ...tools.map(({ time }) => time)].sort().at(-1) ?? ''
-
-const readVersion = async ({ root }: Project): Promise<string> => {
-  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
-  return version
-}
 
 /** The launcher as it lies in the sources. */
 const launcherFile = (project: Project): string => join(project.root, 'builder/kit/launcher.sh')

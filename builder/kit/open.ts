@@ -1,6 +1,7 @@
-import { access, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '../core/error.ts'
+import { exists } from '../core/file.ts'
 import { verifySignature } from './key.ts'
 import { type KitManifest, kitPaths, parseManifest, refuseKit, renderSums } from './manifest.ts'
 
@@ -13,12 +14,6 @@ export interface Kit {
   /** The files that describe it, as they are, by their path. */
   texts: ReadonlyMap<string, string>
 }
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )
 
 /** Whether the folder holds a kit that was begun and not finished. */
 export const isUnfinished = (folder: string): Promise<boolean> => exists(join(folder, kitPaths.unfinished))

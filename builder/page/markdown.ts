@@ -12,7 +12,7 @@ export interface RenderedPage {
 }
 
 /** The anchor that GitHub gives a heading: lower case, hyphens for spaces, other signs dropped. */
-const anchorOf = (heading: string): string =>
+export const anchorOf = (heading: string): string =>
   heading
     .toLowerCase()
     .replace(/[^\p{L}\p{N}\s_-]/gu, '')

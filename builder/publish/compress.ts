@@ -3,8 +3,8 @@ import { availableParallelism, freemem } from 'node:os'
 import { setInterval } from 'node:timers/promises'
 import type { Sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
+import { writeWhole } from '../host/replace.ts'
 import { runTool, type Tools } from '../host/sandbox.ts'
-import { writeWhole } from './replace.ts'
 
 /** Forms in which an image is handed on; each is the ending of its file. */
 export const compressions = ['xz', 'zst'] as const

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import { hashBytes, hashJson, type Sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
-import type { Project } from '../core/project.ts'
+import { type Project, readVersion } from '../core/project.ts'
+import { replaceFile } from '../host/replace.ts'
 import type { Tools } from '../host/sandbox.ts'
 import { formatLock } from '../lock/file.ts'
 import type { Lock } from '../lock/schema.ts'
@@ -13,7 +13,6 @@ import type { Bill } from './components.ts'
 import { type Compression, compressImage, compressions } from './compress.ts'
 import { renderCycloneDx } from './cyclonedx.ts'
 import { writeQcow2 } from './qcow2.ts'
-import { replaceFile } from './replace.ts'
 import { renderSpdx } from './spdx.ts'
 
 /** What is to be handed on. */
@@ -82,11 +81,6 @@ const billForms = [
   { ending: 'cdx.json', title: 'CycloneDX', render: renderCycloneDx },
   { ending: 'spdx.json', title: 'SPDX', render: renderSpdx },
 ] as const
-
-const readVersion = async ({ root }: Project): Promise<string> => {
-  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
-  return version
-}
 
 const billsOf = async (request: PublishRequest): Promise<Output[]> => {
   const { project, profile, lock, image } = request

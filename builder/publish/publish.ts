@@ -2,12 +2,12 @@ import { readFile, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Sha256 } from '../core/digest.ts'
 import { type Emit, runStep } from '../core/event.ts'
+import { replaceFile } from '../host/replace.ts'
 import type { Tools } from '../host/sandbox.ts'
 import { targets } from '../profile/target.ts'
 import { renderManifest } from './manifest.ts'
 import { outputsOf, type PublishRequest, stemOf } from './outputs.ts'
 import { isUnchanged, type PublishedFiles, readPublished, rememberPublished } from './record.ts'
-import { replaceFile } from './replace.ts'
 
 export interface Published {
   /** Absolute path. */

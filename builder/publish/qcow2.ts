@@ -2,8 +2,8 @@ import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
+import { writeWhole } from '../host/replace.ts'
 import { runTool, type Tools } from '../host/sandbox.ts'
-import { writeWhole } from './replace.ts'
 
 export interface Qcow2Options {
   tools: Tools

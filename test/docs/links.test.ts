@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path'
 import test from 'ava'
 import { commands } from '../../builder/cli/commands.ts'
 import { globalOptions } from '../../builder/cli/context.ts'
+import { anchorOf } from '../../builder/page/markdown.ts'
 import { profileFileSchema, stageFileSchema } from '../../builder/profile/schema.ts'
 import { checkout } from '../support/tools.ts'
 
@@ -41,14 +42,6 @@ const codeOf = (text: string): string[] => [
   ...[...text.matchAll(fences)].map(([block]) => block),
   ...[...text.replace(fences, '').matchAll(/`([^`\n]+)`/g)].map(([, span]) => span ?? ''),
 ]
-
-/** The anchor that GitHub gives a heading: lower case, hyphens for spaces, other signs dropped. */
-const anchorOf = (heading: string): string =>
-  heading
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-    .trim()
-    .replace(/\s/g, '-')
 
 const headingsOf = (text: string): string[] =>
   [...text.replace(fences, '').matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading ?? '')

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { hashFile, type Sha256 } from '../core/digest.ts'
 import { unfinishedFolder } from '../core/project.ts'
 import { explainWrite } from '../core/write-failure.ts'
-import { makeScratch } from '../host/scratch.ts'
+import { makeScratch } from './scratch.ts'
 
 /** Give a finished file, on the same disk, the name it is to have, and keep it even when the power goes. */
 const giveName = async (temporary: string, path: string): Promise<void> => {
