@@ -1,15 +1,17 @@
-import { randomUUID } from 'node:crypto'
-import { copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import { hashFile, type Sha256 } from '../core/digest.ts'
+import { join } from 'node:path'
+import { projectBlobs } from '../cache/project-blobs.ts'
+import { missingError } from '../cache/verify.ts'
+import type { Sha256 } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
-import type { Emit } from '../core/event.ts'
+import { type Emit, runStep } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { formatBytes } from '../core/size.ts'
-import { explainWrite } from '../core/write-failure.ts'
-import { makeScratch } from '../host/scratch.ts'
+import { hostArchitecture } from '../host/architecture.ts'
+import { readAllLocks } from '../lock/all.ts'
+import { lockPath } from '../lock/file.ts'
 import { type BundleContent, findBundleContent } from './bundle-content.ts'
-import { assertRoom, readWhole, writeBundle } from './bundle-write.ts'
+import { type BundleSource, writeBundle } from './bundle-write.ts'
+import { type CacheItem, itemsOf, listItems, presentItems, sourcesOf } from './cache-items.ts'
 import { type Manifest, profileBundle } from './profile-bundle.ts'
 
 /** A bundle that was written. */
@@ -17,49 +19,52 @@ export interface ExportedBundle {
   path: string
   profile: string
   files: number
+  /** Of the cache. */
+  items: number
   sizeBytes: number
   sha256: Sha256
 }
 
-const assertFits = async ({ profile, files }: BundleContent, folder: string): Promise<void> => {
+interface ExportOptions {
+  project: Project
+  profile: string
+  /** Whether it is to carry all that its locks name, for a machine such as this. */
+  packages: boolean
+  pibake: string
+  destination: string
+  emit: Emit
+  signal: AbortSignal
+}
+
+const assertCarried = ({ profile, files }: BundleContent): void => {
   const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
-  if (sizeBytes > profileBundle.limits.totalBytes || files.length + 1 > profileBundle.limits.entries) {
-    const amount = `${files.length} files, ${formatBytes(sizeBytes)}`
-    throw new PibakeError(
-      'CONFIG_INVALID',
-      `The stages of \`${profile.name}\` are too large for a bundle: ${amount}.`,
-      {
-        hint: 'Give large files of a stage as artifacts with a `url` and a `sha256`; those are fetched, not carried.',
-      },
-    )
-  }
-  await assertRoom(folder, sizeBytes + 2 * profileBundle.limits.headerBytes)
+  if (sizeBytes <= profileBundle.limits.totalBytes && files.length < profileBundle.limits.entries) return
+  const amount = `${files.length} files, ${formatBytes(sizeBytes)}`
+  throw new PibakeError('CONFIG_INVALID', `The stages of \`${profile.name}\` are too large for a bundle: ${amount}.`, {
+    hint: 'Give large files of a stage as artifacts with a `url` and a `sha256`; those are fetched, not carried.',
+  })
 }
 
-/** Read all of a bundle once: files may have changed while it was written. */
-const verifyWritten = async (path: string): Promise<void> => {
-  try {
-    await readWhole(path, profileBundle)
-  } catch (cause) {
-    if (!(cause instanceof PibakeError)) throw cause
-    throw new PibakeError('CONFIG_INVALID', 'Files of the profile changed while they were exported.', {
-      hint: 'Run the same command again.',
-      cause,
-    })
-  }
-}
-
-const place = async (written: string, destination: string): Promise<void> => {
-  await mkdir(dirname(destination), { recursive: true })
-  const temporary = join(dirname(destination), `.${basename(destination)}.${randomUUID().slice(0, 8)}.partial`)
-  try {
-    await copyFile(written, temporary)
-    await using file = await open(temporary, 'r+')
-    await file.sync()
-    await rename(temporary, destination)
-  } finally {
-    await rm(temporary, { force: true })
-  }
+/**
+ * What the locks among the files name: for the profile, and for the tools of a machine such as this. Throws
+ * `MISSING_OFFLINE` listing what the cache lacks, `CACHE_CORRUPT`.
+ */
+const findItems = async ({ files }: BundleContent, options: ExportOptions): Promise<CacheItem[]> => {
+  const { project, emit, signal } = options
+  const carried = new Set(files.map(({ path }) => join(project.root, path)))
+  const locks = (await readAllLocks(project)).filter(
+    (found) =>
+      carried.has(lockPath(project.locks, found.file)) &&
+      (found.kind === 'profile' || found.lock.architecture === hostArchitecture()),
+  )
+  const blobs = projectBlobs(project)
+  const { present, missing } = await presentItems(itemsOf(locks), blobs)
+  if (missing.length > 0) throw missingError(missing)
+  const stepId = 'bundle-items'
+  await runStep(emit, { id: stepId, title: `Read ${present.length} items of the cache` }, () =>
+    blobs.verifyBlobs(present, { signal, emit, stepId }),
+  )
+  return present
 }
 
 /**
@@ -67,38 +72,28 @@ const place = async (written: string, destination: string): Promise<void> => {
  * times and no owners, so that equal content gives equal bytes. `pibake` is the version to name in it. The file appears
  * whole, in place of one that is there, or not at all.
  */
-export const exportBundle = async (options: {
-  project: Project
-  profile: string
-  pibake: string
-  destination: string
-  emit: Emit
-  signal: AbortSignal
-}): Promise<ExportedBundle> => {
-  const { project, pibake, destination, emit, signal } = options
+export const exportBundle = async (options: ExportOptions): Promise<ExportedBundle> => {
+  const { project, packages, pibake, destination, emit, signal } = options
   const content = await findBundleContent(project, options.profile)
   const { profile, files } = content
-  if (profile.base.kind === 'image') {
+  assertCarried(content)
+  const items = packages ? await findItems(content, options) : []
+  if (profile.base.kind === 'image' && (!packages || profile.base.from === 'file')) {
     const message = `The bundle does not carry the image that \`${profile.name}\` starts from.`
     emit({ type: 'notice', level: 'warn', message })
   }
-  await using scratch = await makeScratch(project.work)
-  await assertFits(content, scratch.path)
-  const manifest: Manifest = { format: profileBundle.format, profile: profile.name, pibake, files }
-  const text = `${JSON.stringify(manifest, null, 2)}\n`
-  const written = join(scratch.path, 'bundle.asar')
-  const sources = files.map(({ path, sizeBytes, mode }) => ({
+  const manifest: Manifest = {
+    ...{ format: profileBundle.format, profile: profile.name, pibake, files },
+    ...(packages ? { cache: listItems(items) } : {}),
+  }
+  const sources: BundleSource[] = files.map(({ path, sizeBytes, mode }) => ({
     ...{ path, sizeBytes, isExecutable: mode === '0755' },
     source: join(project.root, path),
   }))
-  try {
-    await writeBundle({ destination: written, manifest: text, sources, signal })
-    await verifyWritten(written)
-    const sha256 = await hashFile(written, { signal })
-    await place(written, destination)
-    const { size: sizeBytes } = await stat(destination)
-    return { path: destination, profile: profile.name, files: files.length, sizeBytes, sha256 }
-  } catch (error) {
-    throw explainWrite(error, destination)
-  }
+  sources.push(...sourcesOf(items, projectBlobs(project)))
+  const id = 'bundle'
+  const written = await runStep(emit, { id, title: `Write ${destination}` }, () =>
+    writeBundle({ destination, kind: profileBundle, manifest, sources, signal }),
+  )
+  return { path: destination, profile: profile.name, files: files.length, items: items.length, ...written }
 }

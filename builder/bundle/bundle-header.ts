@@ -3,7 +3,15 @@ import { getRawHeader } from '@electron/asar'
 import { z } from 'zod'
 import type { Sha256 } from '../core/digest.ts'
 import { sha256Schema } from '../lock/schema.ts'
-import { type BundleKind, type BundleLimits, inMebibytes, manifestPath, refuseBundle, showText } from './bundle.ts'
+import {
+  type BundleKind,
+  type BundleLimits,
+  inMebibytes,
+  isItemPath,
+  manifestPath,
+  refuseBundle,
+  showText,
+} from './bundle.ts'
 
 /** What of a kind of bundle the header is held against. */
 type HeaderRules = Pick<BundleKind<never>, 'limits' | 'pathFault'>
@@ -102,7 +110,8 @@ const checkExtents = (
   options: { file: string; dataStart: number; endOfFile: number; limits: BundleLimits },
 ): void => {
   const { file, dataStart, endOfFile, limits } = options
-  const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  const counted = files.filter(({ path }) => !isItemPath(path))
+  const total = counted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   if (total > limits.totalBytes) throw refuseBundle(file, `holds more than ${inMebibytes(limits.totalBytes)}`)
   const extents = new Map(files.filter(({ sizeBytes }) => sizeBytes > 0).map((stored) => [keyOf(stored), stored]))
   let end = dataStart

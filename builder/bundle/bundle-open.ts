@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { errnoOf, PibakeError } from '../core/error.ts'
-import { type BundleFile, type BundleKind, inMebibytes, manifestPath, refuseBundle, showText } from './bundle.ts'
+import {
+  type BundleFile,
+  type BundleKind,
+  inMebibytes,
+  type Listing,
+  manifestPath,
+  refuseBundle,
+  showText,
+} from './bundle.ts'
 import { readBundleHeader, type StoredFile } from './bundle-header.ts'
 
 /** A bundle that is read in place. */
@@ -15,11 +23,6 @@ export interface Bundle<M> extends AsyncDisposable {
    * The content of one of its files in chunks; throws `BUNDLE_INVALID` at the end when it is not what the manifest says.
    */
   read(entry: BundleFile): AsyncGenerator<Buffer>
-}
-
-/** What every manifest says. */
-interface Listing {
-  files: readonly BundleFile[]
 }
 
 const chunkBytes = 1 << 20
@@ -75,9 +78,9 @@ const parseManifest = <M extends Listing>(file: string, text: string, kind: Bund
 }
 
 /** Header and manifest must tell the same; returns nothing. */
-const compare = (file: string, { files }: Listing, stored: ReadonlyMap<string, StoredFile>): void => {
+const compare = (file: string, { files, cache = [] }: Listing, stored: ReadonlyMap<string, StoredFile>): void => {
   const listed = new Set([manifestPath])
-  for (const { path, mode, sizeBytes, sha256 } of files) {
+  for (const { path, mode, sizeBytes, sha256 } of [...files, ...cache]) {
     const shown = `\`${showText(path)}\``
     if (listed.has(path)) throw refuseBundle(file, `lists ${shown} a second time`)
     listed.add(path)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isSha256 } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
 import { sha256Schema } from '../lock/schema.ts'
 
@@ -6,14 +7,24 @@ import { sha256Schema } from '../lock/schema.ts'
 export interface BundleLimits {
   /** The header, and the manifest. */
   headerBytes: number
-  /** All files together, as their sizes are stated; content that several files share counts for each. */
+  /**
+   * All files together, as their sizes are stated; content that several files share counts for each. Items of a cache do
+   * not: each is named by its digest, so they take no more than the bundle itself.
+   */
   totalBytes: number
   /** Files and folders. */
   entries: number
 }
 
+/** What every manifest lists. */
+export interface Listing {
+  files: readonly BundleFile[]
+  /** Items of a cache, where the files are others. */
+  cache?: readonly BundleFile[] | undefined
+}
+
 /** What bundles of a kind have in common: which files they may hold, and what their manifest says of them. */
-export interface BundleKind<M extends { files: readonly BundleFile[] }> {
+export interface BundleKind<M extends Listing> {
   /** Value of `format` in its manifests. */
   format: string
   schema: z.ZodType<M>
@@ -39,6 +50,25 @@ export const bundleFileSchema = z.strictObject({
 })
 
 export type BundleFile = z.infer<typeof bundleFileSchema>
+
+/** Where an item of a cache is in a bundle. */
+export const itemPath = (sha256: string): string => `blobs/${sha256.slice(0, 2)}/${sha256}`
+
+/** Whether a path in a bundle is that of an item of a cache. */
+export const isItemPath = (path: string): boolean => {
+  const sha256 = path.slice(path.lastIndexOf('/') + 1)
+  return isSha256(sha256) && path === itemPath(sha256)
+}
+
+/** An item of a cache as a manifest describes it. */
+export const itemSchema = bundleFileSchema
+  .extend({
+    mode: z.literal('0644'),
+    label: z.string().min(1).max(300).describe('what it is called, such as `nginx 1.26.3-3+deb13u1`; for people only'),
+  })
+  .refine(({ path, sha256 }) => path === itemPath(sha256), { error: 'must lie where its digest says', path: ['path'] })
+
+export type BundleItem = z.infer<typeof itemSchema>
 
 /** The version of pibake that wrote a bundle. */
 export const writtenBy = z

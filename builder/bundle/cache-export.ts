@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { copyFile, mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import { openBlobs } from '../cache/blobs.ts'
+import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { projectBlobs } from '../cache/project-blobs.ts'
 import { checkContent } from '../cache/verify.ts'
-import { PibakeError } from '../core/error.ts'
 import { type Emit, runStep } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
 import { formatBytes } from '../core/size.ts'
 import { explainWrite } from '../core/write-failure.ts'
 import type { AnyLock } from '../lock/all.ts'
-import { assertRoom, readWhole, writeBundle } from './bundle-write.ts'
-import { blobPathIn, type CacheManifest, cacheBundle } from './cache-bundle.ts'
-import { type CacheItem, itemsOf, presentItems } from './cache-items.ts'
+import { itemPath } from './bundle.ts'
+import { writeBundle } from './bundle-write.ts'
+import { type CacheManifest, cacheBundle } from './cache-bundle.ts'
+import { type CacheItem, itemsOf, listItems, presentItems, sourcesOf } from './cache-items.ts'
 
 /** A part of the cache that was written elsewhere. */
 export interface ExportedCache {
@@ -38,45 +38,15 @@ interface ExportOptions {
 
 const stepId = 'cache-export'
 
-/** Largest file of FAT32, as most sticks have it, and its magic number (statfs(2)). */
-const fatFileBytes = 0xffff_ffff
-const fatType = 0x4d44
-
-const assertFileFits = async (folder: string, sizeBytes: number): Promise<void> => {
-  await assertRoom(folder, sizeBytes)
-  if (sizeBytes <= fatFileBytes || (await statfs(folder)).type !== fatType) return
-  throw new PibakeError('USAGE', `\`${folder}\` takes no file of ${formatBytes(sizeBytes)}: it is FAT32.`, {
-    hint: 'Export into a folder there in place of a file.',
-  })
-}
-
 const totalOf = (items: readonly CacheItem[]): number => items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
 
-const exportFile = async (items: readonly CacheItem[], options: ExportOptions): Promise<void> => {
+const exportFile = async (items: readonly CacheItem[], options: ExportOptions): Promise<number> => {
   const { project, pibake, destination, emit, signal } = options
-  const blobs = openBlobs(project.cache)
-  const folder = dirname(destination)
-  await mkdir(folder, { recursive: true })
-  await assertFileFits(folder, totalOf(items) + 2 * 1024 * items.length + (1 << 20))
+  const blobs = projectBlobs(project)
   await blobs.verifyBlobs(items, { signal, emit, stepId })
-  const files: CacheManifest['files'] = items.map(({ sha256, sizeBytes, label }) => ({
-    ...{ path: blobPathIn(sha256), mode: '0644', sizeBytes, sha256, label: label.slice(0, 300) },
-  }))
-  const manifest: CacheManifest = { format: cacheBundle.format, pibake, files }
-  const sources = items.map(({ sha256, sizeBytes }) => ({
-    ...{ path: blobPathIn(sha256), sizeBytes, isExecutable: false },
-    source: blobs.blobPath(sha256),
-  }))
-  const partial = join(folder, `.${basename(destination)}.${randomUUID().slice(0, 8)}.partial`)
-  try {
-    await writeBundle({ destination: partial, manifest: `${JSON.stringify(manifest)}\n`, sources, signal })
-    await readWhole(partial, cacheBundle)
-    await using file = await open(partial, 'r+')
-    await file.sync()
-    await rename(partial, destination)
-  } finally {
-    await rm(partial, { force: true })
-  }
+  const manifest: CacheManifest = { format: cacheBundle.format, pibake, files: listItems(items) }
+  const sources = sourcesOf(items, blobs)
+  return (await writeBundle({ destination, kind: cacheBundle, manifest, sources, signal })).sizeBytes
 }
 
 /** Copy one item unless it is there whole; whether it was. */
@@ -97,7 +67,7 @@ const exportItem = async (item: CacheItem, from: string, to: string, signal: Abo
 
 const exportFolder = async (items: readonly CacheItem[], options: ExportOptions): Promise<number> => {
   const { project, destination, emit, signal } = options
-  const blobs = openBlobs(project.cache)
+  const blobs = projectBlobs(project)
   const total = totalOf(items)
   let done = 0
   let kept = 0
@@ -105,7 +75,7 @@ const exportFolder = async (items: readonly CacheItem[], options: ExportOptions)
     signal.throwIfAborted()
     const { sha256, sizeBytes, label } = item
     const source = await blobs.verifyBlob(sha256, sizeBytes, label, signal)
-    if (await exportItem(item, source, join(destination, blobPathIn(sha256)), signal)) kept += 1
+    if (await exportItem(item, source, join(destination, itemPath(sha256)), signal)) kept += 1
     done += sizeBytes
     emit({ type: 'step-progress', id: stepId, done, total, unit: 'bytes', note: label })
   }
@@ -119,17 +89,14 @@ const exportFolder = async (items: readonly CacheItem[], options: ExportOptions)
  */
 export const exportCache = async (options: ExportOptions): Promise<ExportedCache> => {
   const { project, locks, destination, emit } = options
-  const { present, missing } = await presentItems(itemsOf(locks), openBlobs(project.cache))
+  const { present, missing } = await presentItems(itemsOf(locks), projectBlobs(project))
   const title = `Write ${present.length} items of the cache (${formatBytes(totalOf(present))})`
   try {
-    const kept = await runStep(emit, { id: stepId, title }, async () => {
-      if (!destination.endsWith('.asar')) return exportFolder(present, options)
-      await exportFile(present, options)
-      return 0
+    return await runStep(emit, { id: stepId, title }, async () => {
+      const whole = { path: destination, items: present.length, missing: missing.map(({ label }) => label) }
+      if (destination.endsWith('.asar')) return { ...whole, sizeBytes: await exportFile(present, options), kept: 0 }
+      return { ...whole, sizeBytes: totalOf(present), kept: await exportFolder(present, options) }
     })
-    const isFile = (await stat(destination)).isFile()
-    const sizeBytes = isFile ? (await stat(destination)).size : totalOf(present)
-    return { path: destination, items: present.length, sizeBytes, kept, missing: missing.map(({ label }) => label) }
   } catch (error) {
     throw explainWrite(error, destination)
   }

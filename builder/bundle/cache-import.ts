@@ -1,23 +1,15 @@
 import { constants } from 'node:fs'
-import { lstat, open, readdir, statfs } from 'node:fs/promises'
+import { lstat, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Blobs, openBlobs } from '../cache/blobs.ts'
+import { openBlobs } from '../cache/blobs.ts'
 import { isSha256, type Sha256 } from '../core/digest.ts'
 import { errnoOf, PibakeError } from '../core/error.ts'
-import { type Emit, runStep } from '../core/event.ts'
+import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
-import { formatBytes } from '../core/size.ts'
-import { showText } from './bundle.ts'
+import { itemPath, showText } from './bundle.ts'
 import { openBundle } from './bundle-open.ts'
-import { blobPathIn, cacheBundle } from './cache-bundle.ts'
-
-/** Something that another cache offers. */
-interface Offered {
-  sha256: Sha256
-  sizeBytes: number
-  label: string
-  read: () => AsyncIterable<Uint8Array>
-}
+import { cacheBundle } from './cache-bundle.ts'
+import { lacking, type Offered, takeItems } from './take-items.ts'
 
 /** What came of an import. */
 export interface ImportedCache {
@@ -79,7 +71,7 @@ const openFolder = async (folder: string, labels: ReadonlyMap<Sha256, string>): 
       if (!shelf.isDirectory()) ignored += 1
       for (const { name, ...entry } of entries.map((found) => ({ name: found.name, isFile: found.isFile() }))) {
         const path = join(place, 'blobs', shelf.name, name)
-        if (!entry.isFile || !isSha256(name) || path !== join(place, blobPathIn(name))) {
+        if (!entry.isFile || !isSha256(name) || path !== join(place, itemPath(name))) {
           ignored += 1
           continue
         }
@@ -99,32 +91,6 @@ const openSource = async (path: string, labels: ReadonlyMap<Sha256, string>): Pr
   return status?.isDirectory() ? openFolder(path, labels) : openFile(path)
 }
 
-const assertRoom = async (project: Project, items: readonly Offered[]): Promise<void> => {
-  const sizeBytes = items.reduce((sum, item) => sum + item.sizeBytes, 0)
-  const { bavail, bsize } = await statfs(project.root)
-  if (bavail * bsize > sizeBytes) return
-  throw new PibakeError('DISK_FULL', `There is no room for ${formatBytes(sizeBytes)} in the cache.`, {
-    hint: 'Free some space (`pibake cache prune` drops what no lock needs), then run the same command again.',
-  })
-}
-
-/** Take one item in, if it is what its digest says. */
-const take = async ({ sha256, label, read }: Offered, blobs: Blobs, signal: AbortSignal): Promise<boolean> => {
-  await using blob = await blobs.beginBlob({ label })
-  try {
-    for await (const chunk of read()) {
-      signal.throwIfAborted()
-      await blob.write(chunk)
-    }
-    await blob.commit(sha256)
-    return true
-  } catch (error) {
-    signal.throwIfAborted()
-    if (error instanceof PibakeError && error.code === 'DISK_FULL') throw error
-    return false
-  }
-}
-
 /**
  * Merge another cache into this one. Only what is named by a digest and is what the digest says comes in, each item whole
  * or not at all, so that an interrupted import goes on when it is run again. `labels` says what digests are called here.
@@ -141,25 +107,15 @@ export const importCache = async (options: {
   const { project, path, labels, dryRun, emit, signal } = options
   const blobs = openBlobs(project.cache)
   await using source = await openSource(path, labels)
-  const isThere = await Promise.all(source.items.map(({ sha256, sizeBytes }) => blobs.hasBlob(sha256, sizeBytes)))
-  const wanted = source.items.filter((_, index) => !isThere[index])
+  const wanted = await lacking(source.items, blobs)
   const present = source.items.length - wanted.length
-  const added: ImportedCache['added'] = []
-  const refused: string[] = []
-  const total = wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   const toAdded = ({ sha256, sizeBytes, label }: Offered) => ({ sha256, sizeBytes, label })
-  if (dryRun) return { added: wanted.map(toAdded), present, refused, ignored: source.ignored }
-  await assertRoom(project, wanted)
-  const id = 'cache-import'
-  await runStep(emit, { id, title: `Take ${wanted.length} items in (${formatBytes(total)})` }, async () => {
-    let done = 0
-    for (const item of wanted) {
-      signal.throwIfAborted()
-      if (await take(item, blobs, signal)) added.push(toAdded(item))
-      else refused.push(`${item.label} (${item.sha256})`)
-      done += item.sizeBytes
-      emit({ type: 'step-progress', id, done, total, unit: 'bytes', note: item.label })
-    }
-  })
-  return { added, present, refused, ignored: source.ignored }
+  if (dryRun) return { added: wanted.map(toAdded), present, refused: [], ignored: source.ignored }
+  const { added, refused } = await takeItems(wanted, { blobs, folder: project.root, emit, signal })
+  return {
+    added: added.map(toAdded),
+    present,
+    refused: refused.map(({ label, sha256 }) => `${label} (${sha256})`),
+    ignored: source.ignored,
+  }
 }

@@ -2,6 +2,8 @@ import type { Blobs } from '../cache/blobs.ts'
 import type { Sha256 } from '../core/digest.ts'
 import type { AnyLock } from '../lock/all.ts'
 import { allDebs } from '../lock/debs.ts'
+import { type BundleItem, itemPath } from './bundle.ts'
+import type { BundleSource } from './bundle-write.ts'
 
 /** Something of the cache that a lock names. */
 export interface CacheItem {
@@ -41,3 +43,16 @@ export const presentItems = async (
   const isThere = await Promise.all(items.map(({ sha256, sizeBytes }) => blobs.hasBlob(sha256, sizeBytes)))
   return { present: items.filter((_, index) => isThere[index]), missing: items.filter((_, index) => !isThere[index]) }
 }
+
+/** Items as a manifest lists them. */
+export const listItems = (items: readonly CacheItem[]): BundleItem[] =>
+  items.map(({ sha256, sizeBytes, label }) => ({
+    ...{ path: itemPath(sha256), mode: '0644', sizeBytes, sha256, label: label.slice(0, 300) },
+  }))
+
+/** Items as a bundle takes them from the cache; they are to be verified before. */
+export const sourcesOf = (items: readonly CacheItem[], blobs: Blobs): BundleSource[] =>
+  items.map(({ sha256, sizeBytes }) => ({
+    ...{ path: itemPath(sha256), sizeBytes, isExecutable: false },
+    source: blobs.blobPath(sha256),
+  }))

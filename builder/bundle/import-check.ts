@@ -1,12 +1,14 @@
 import { isAbsolute, join, normalize } from 'node:path'
 import { PibakeError } from '../core/error.ts'
 import { type Project, projectAt } from '../core/project.ts'
+import { readAllLocks } from '../lock/all.ts'
 import { lockPath, readLock, readToolsLock } from '../lock/file.ts'
 import { loadProfileChain } from '../profile/profile.ts'
 import { resolveProfile } from '../profile/resolve.ts'
 import type { Stage } from '../profile/schema.ts'
 import { refuseBundle, showText } from './bundle.ts'
 import { partOf } from './bundle-path.ts'
+import { itemsOf } from './cache-items.ts'
 import type { Manifest } from './profile-bundle.ts'
 
 /** Locks of tools trees, as `toolsLockPath` names them. */
@@ -58,6 +60,9 @@ const check = async (file: string, staged: Project, manifest: Manifest): Promise
     stages.map(({ stage }) => stage),
   )
   await checkLocks(file, staged, manifest, locks)
+  const named = new Set(itemsOf(await readAllLocks(staged)).map(({ sha256 }) => sha256))
+  const stray = manifest.cache?.find(({ sha256 }) => !named.has(sha256))
+  if (stray) throw refuseBundle(file, `carries a package that its locks do not name, \`${showText(stray.label)}\``)
 }
 
 /**

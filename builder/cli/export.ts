@@ -15,7 +15,13 @@ export const bundleDestination = (project: Project, profile: string, file: strin
 }
 
 export const exportCommand = defineCommand({
-  options: {},
+  options: {
+    packages: {
+      type: 'boolean',
+      default: false,
+      describe: 'Carry all that its locks name too: packages, tools, artifacts, the base image',
+    },
+  },
   positionals: {
     profile: { type: 'string', demandOption: true, describe: 'The profile, by name' },
     file: { type: 'string', describe: 'Where to write it; images/PROFILE.asar if not said' },
@@ -23,21 +29,26 @@ export const exportCommand = defineCommand({
   examples: [
     ['$0 export pub', 'Profile, stages, overlays and locks in images/pub.asar'],
     ['$0 export pub /media/stick/pub.asar', 'The same, on a stick'],
+    ['$0 export pub --packages', 'With all packages: enough to bake it where there is no network'],
   ],
-  async run({ profile, file }, { project, emit, signal }) {
+  async run({ profile, file, packages }, { project, emit, signal }) {
     const destination = bundleDestination(project, profile, file)
     const bundle = await exportBundle({
       project,
       profile,
+      packages,
       pibake: await readVersion(project),
       destination,
       emit,
       signal,
     })
-    const { path, files, sizeBytes, sha256 } = bundle
+    const { path, files, items, sizeBytes, sha256 } = bundle
     return {
       data: bundle,
-      lines: () => [`Wrote \`${path}\`: ${files} files, ${formatBytes(sizeBytes)}.`, `SHA-256 ${sha256}`],
+      lines: () => [
+        `Wrote \`${path}\`: ${files} files${packages ? ` and ${items} items of the cache` : ''}, ${formatBytes(sizeBytes)}.`,
+        `SHA-256 ${sha256}`,
+      ],
     }
   },
 })

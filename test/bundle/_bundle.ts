@@ -2,11 +2,13 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { exportBundle } from '../../builder/bundle/bundle-export.ts'
+import { openBlobs } from '../../builder/cache/blobs.ts'
 import { hashBytes } from '../../builder/core/digest.ts'
 import type { Project } from '../../builder/core/project.ts'
 import { lockPath, writeLock } from '../../builder/lock/file.ts'
 import { profileRequest } from '../../builder/lock/profile-request.ts'
 import { requestDigest } from '../../builder/lock/request.ts'
+import type { LockedDeb } from '../../builder/lock/schema.ts'
 import { resolveProfile } from '../../builder/profile/resolve.ts'
 import { lock } from '../lock/_lock.ts'
 import { type FileSpec, makeProject, profileYaml, stageYaml } from '../profile/_project.ts'
@@ -61,6 +63,24 @@ const toolsLock = {
   debs: [],
 }
 
+/** A package, as it is locked, whose content is this text. */
+export const lockedDeb = (content: string): LockedDeb => ({
+  name: content.split(' ')[0] ?? '',
+  version: '1',
+  architecture: 'arm64',
+  path: `pool/main/${hashBytes(content)}.deb`,
+  archive: 'main',
+  sizeBytes: Buffer.byteLength(content),
+  sha256: hashBytes(content),
+})
+
+/** Put a text into the cache. */
+export const put = async (project: Project, content: string): Promise<void> => {
+  await using blob = await openBlobs(project.cache).beginBlob()
+  await blob.write(Buffer.from(content))
+  await blob.commit(hashBytes(content))
+}
+
 /** Lock a profile of a small checkout, and the tools of some machine. */
 export const lockProfile = async (project: Project, name: string): Promise<void> => {
   const request = requestDigest(profileRequest(await resolveProfile(project, name), undefined))
@@ -75,8 +95,8 @@ export const makeHub = async (t: ExecutionContext, more: Readonly<Record<string,
   return project
 }
 
-export const exportHub = (project: Project, destination: string, profile = 'hub') =>
-  exportBundle({ project, profile, pibake: '1.2.3', destination, emit: () => {}, signal: never })
+export const exportHub = (project: Project, destination: string, { profile = 'hub', packages = false } = {}) =>
+  exportBundle({ project, profile, packages, pibake: '1.2.3', destination, emit: () => {}, signal: never })
 
 /** An asar made by hand: a header of any text, then data. Every number in front of it can be given. */
 export const craftAsar = (

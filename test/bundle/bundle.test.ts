@@ -17,7 +17,7 @@ import { profileYaml, stageYaml, temporaryFolder, writeFiles } from '../profile/
 import { exportHub, hubPaths, makeHub, never } from './_bundle.ts'
 
 const bring = (project: Project, file: string, options: { overwrite?: boolean; dryRun?: boolean } = {}) =>
-  importBundle({ project, file, overwrite: false, dryRun: false, signal: never, ...options })
+  importBundle({ project, file, overwrite: false, dryRun: false, emit: () => {}, signal: never, ...options })
 
 /** Paths, modes and digests of all files below a folder. */
 const snapshot = async (folder: string): Promise<Record<string, string>> => {
@@ -112,7 +112,7 @@ test('modes do not depend on the umask of whoever imports', async (t) => {
     process.umask(0o077)
     const [root, file] = process.argv.slice(1)
     const signal = new AbortController().signal
-    await importBundle({ project: projectAt(root), file, overwrite: false, dryRun: false, signal })`
+    await importBundle({ project: projectAt(root), file, overwrite: false, dryRun: false, emit: () => {}, signal })`
   execFileSync(process.execPath, ['--input-type=module', '-e', script, to.root, file])
   t.is((await lstat(join(to.root, 'overlays/wiki/etc/one'))).mode & 0o777, 0o644)
   t.is((await lstat(join(to.root, 'stages/web/checks/up'))).mode & 0o777, 0o755)
@@ -184,7 +184,7 @@ test('an import that fails on the way leaves the checkout as it was', async (t) 
       }
     },
   })
-  const imported = importBundle({ project: to, file, overwrite: true, dryRun: false, signal })
+  const imported = importBundle({ project: to, file, overwrite: true, dryRun: false, emit: () => {}, signal })
   await t.throwsAsync(imported, { message: 'interrupted in the middle' })
   t.deepEqual(await snapshot(to.root), before)
   t.deepEqual((await readdir(to.root)).sort(), ['overlays', 'packages-cache'])
@@ -225,8 +225,8 @@ test('a symbolic link or a folder in the place of a file is in the way, even wit
 
 test('what a bundle cannot carry is named at export', async (t) => {
   const linked = await makeHub(t, { 'overlays/wiki/etc/link': { link: 'one' } })
-  const refusal = async (project: Project, profile?: string) =>
-    t.throwsAsync(exportHub(project, join(project.root, 'x.asar'), profile), { instanceOf: PibakeError })
+  const refusal = async (project: Project, profile = 'hub') =>
+    t.throwsAsync(exportHub(project, join(project.root, 'x.asar'), { profile }), { instanceOf: PibakeError })
   const link = await refusal(linked)
   t.is(link?.code, 'CONFIG_INVALID')
   t.regex(link?.message ?? '', /`overlays\/wiki\/etc\/link`.*not a plain file/)

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { blobPathIn } from '../../builder/bundle/cache-bundle.ts'
+import { itemPath } from '../../builder/bundle/bundle.ts'
 import { exportCache } from '../../builder/bundle/cache-export.ts'
 import { importCache } from '../../builder/bundle/cache-import.ts'
 import { openBlobs } from '../../builder/cache/blobs.ts'
@@ -10,20 +10,9 @@ import { PibakeError } from '../../builder/core/error.ts'
 import type { Project } from '../../builder/core/project.ts'
 import { readAllLocks } from '../../builder/lock/all.ts'
 import { lockPath, writeLock } from '../../builder/lock/file.ts'
-import type { LockedDeb } from '../../builder/lock/schema.ts'
 import { lock } from '../lock/_lock.ts'
 import { makeProject, temporaryFolder } from '../profile/_project.ts'
-import { type Crafted, craftAsar, craftBundle, type Entry, never } from './_bundle.ts'
-
-const lockedDeb = (content: string): LockedDeb => ({
-  name: content.split(' ')[0] ?? '',
-  version: '1',
-  architecture: 'arm64',
-  path: `pool/main/${hashBytes(content)}.deb`,
-  archive: 'main',
-  sizeBytes: Buffer.byteLength(content),
-  sha256: hashBytes(content),
-})
+import { type Crafted, craftAsar, craftBundle, type Entry, lockedDeb, never, put } from './_bundle.ts'
 
 /** A checkout with the profile `pub` locked to these contents, of which `present` are in its cache. */
 const makeCache = async (
@@ -37,12 +26,6 @@ const makeCache = async (
   await writeLock(lockPath(project.locks, 'pub'), { ...lock, steps, extras: [], npm: {}, artifacts: {} })
   for (const content of present) await put(project, content)
   return project
-}
-
-const put = async (project: Project, content: string): Promise<void> => {
-  await using blob = await openBlobs(project.cache).beginBlob()
-  await blob.write(Buffer.from(content))
-  await blob.commit(hashBytes(content))
 }
 
 const exportTo = async (project: Project, destination: string) =>
@@ -106,7 +89,7 @@ test('a folder is added to, and what is damaged in it is written anew', async (t
   const first = await exportTo(project, folder)
   t.deepEqual([first.items, first.kept, first.missing], [2, 0, ['nginx 1']])
   await put(project, 'nginx of the mill')
-  const damaged = join(folder, blobPathIn(hashBytes('empty')))
+  const damaged = join(folder, itemPath(hashBytes('empty')))
   await writeFile(damaged, 'EMPTY')
   await utimes(damaged, 1, 1)
   const second = await exportTo(project, folder)
@@ -169,7 +152,7 @@ test('what is no cache is said', async (t) => {
   await t.throwsAsync(importFrom(to, join(folder, 'gone.asar')), { code: 'USAGE', message: /no file/ })
 })
 
-const item = (content: string): [string, Crafted] => [blobPathIn(hashBytes(content)), { content, mode: '0644' }]
+const item = (content: string): [string, Crafted] => [itemPath(hashBytes(content)), { content, mode: '0644' }]
 
 const asCache = (manifest: Entry): unknown => {
   const { profile: _profile, ...rest } = manifest
@@ -244,7 +227,7 @@ test(
 test(
   'refused: something that runs',
   refuses,
-  () => craft([[blobPathIn(hashBytes('x')), { content: 'x', mode: '0755' }]]),
+  () => craft([[itemPath(hashBytes('x')), { content: 'x', mode: '0755' }]]),
   /does not understand/,
 )
 test(
@@ -307,7 +290,7 @@ test('what is larger than the disk is refused before anything is written', async
   const folder = await temporaryFolder(t)
   const sha256 = hashBytes('endless')
   await mkdir(join(folder, 'blobs', sha256.slice(0, 2)), { recursive: true })
-  const path = join(folder, blobPathIn(sha256))
+  const path = join(folder, itemPath(sha256))
   await writeFile(path, '')
   await truncate(path, 2 ** 43)
   await t.throwsAsync(importFrom(to, folder), { code: 'DISK_FULL' })

@@ -18,7 +18,14 @@ const bring = async (t: ExecutionContext, bytes: Buffer) => {
   await writeFile(file, bytes)
   const root = join(folder, 'checkout')
   await mkdir(root)
-  const run = importBundle({ project: projectAt(root), file, overwrite: true, dryRun: false, signal: never })
+  const run = importBundle({
+    project: projectAt(root),
+    file,
+    overwrite: true,
+    dryRun: false,
+    emit: () => {},
+    signal: never,
+  })
   return { folder, file, root, run }
 }
 

@@ -46,11 +46,24 @@ test('what a bundle holds', (t) => {
     '0755  1.5 kB  stages/web/checks/up',
     '0644  80 B    stages/web/stage.yaml',
   ])
+  const item = {
+    path: 'blobs/aa/aa',
+    mode: '0644',
+    sizeBytes: 1500,
+    sha256: hashBytes('x'),
+    label: 'nginx\u001b 1',
+  } as const
+  t.deepEqual(renderContents({ ...manifest, cache: [item] }, plainly).slice(4), [
+    '',
+    'For the cache:',
+    '',
+    '1.5 kB  nginx\\u{1b} 1',
+  ])
 })
 
 test('what an import does, and that it did nothing', (t) => {
   const table = ['new      a', 'differs  b', 'extra    c', '']
-  const imported = { manifest, changes, applied: true, failure: undefined }
+  const imported = { manifest, changes, items: { added: 0, sizeBytes: 0 }, applied: true, failure: undefined }
   t.deepEqual(renderChanges(imported, plainly), [
     ...table,
     'Imported `hub`: 1 new, 1 replaced, 1 removed, 1 the same.',
@@ -63,6 +76,8 @@ test('what an import does, and that it did nothing', (t) => {
   t.deepEqual(renderChanges({ ...imported, changes: changes.slice(3) }, plainly), [
     'Imported `hub`: 0 new, 0 replaced, 0 removed, 1 the same.',
   ])
+  const items = { added: 2, sizeBytes: 1500 }
+  t.is(renderChanges({ ...imported, items }, plainly)[4], '2 items (1.5 kB) for the cache.')
 })
 
 test('the command lines', async (t) => {
