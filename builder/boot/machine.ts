@@ -110,6 +110,8 @@ export interface MachineOptions {
   disk: string
   /** A second disk, raw and not written to. */
   seed?: string
+  /** Disks that are plugged in as USB sticks, raw and not written to; not for `raspi3b`. */
+  sticks?: readonly string[]
   memoryMiB: number
   forwards: readonly Forward[]
   /** Address of the interface that the forwards lead to; QEMU's own choice when not given. Not for `raspi3b`. */
@@ -159,6 +161,17 @@ const seedArguments = (seed: string | undefined): string[] =>
     ? []
     : ['-drive', `if=none,file=${seed},format=raw,id=seed,readonly=on`, '-device', 'virtio-blk-pci,drive=seed']
 
+const stickArguments = (sticks: readonly string[]): string[] =>
+  sticks.length === 0
+    ? []
+    : [
+        ...['-device', 'qemu-xhci'],
+        ...sticks.flatMap((file, index) => [
+          ...['-drive', `if=none,file=${file},format=raw,id=stick${index},readonly=on`],
+          ...['-device', `usb-storage,drive=stick${index},removable=on`],
+        ]),
+      ]
+
 const virtArguments = (options: MachineOptions): string[] => [
   ...processorArguments(options),
   ...['-smp', '2', '-m', String(options.memoryMiB)],
@@ -166,6 +179,7 @@ const virtArguments = (options: MachineOptions): string[] => [
   // The firmware starts from this disk and looks no further.
   ...['-device', `virtio-blk-pci,drive=d0${options.start.by === 'firmware' ? ',bootindex=0' : ''}`],
   ...seedArguments(options.seed),
+  ...stickArguments(options.sticks ?? []),
   ...['-device', virtioNetwork('n0', options.mac)],
   ...(options.ports ?? []).flatMap(({ mac, cable }, index) => [
     ...cableArguments(`cable${index}`, cable),

@@ -27,6 +27,8 @@ export interface MachineRequest {
   autologin?: boolean
   /** What cloud-init finds on a second disk; not on `raspi3b`. */
   cloudSeed?: CloudSeed
+  /** Absolute paths of disks that are plugged in as USB sticks, never written to; not on `raspi3b`. */
+  sticks?: readonly string[]
   /** Its place in a lab; the image has the stage `first-boot`, and the board is not `raspi3b`. */
   node?: {
     /** Its host name. */
@@ -83,7 +85,7 @@ export const collectText = (stream: NodeJS.ReadableStream): (() => string) => {
 
 /** Start QEMU on a throwaway overlay of the image. Throws `IMAGE_INVALID`, or `BOOT_FAILED` when QEMU does not start. */
 export const startMachine = async (request: MachineRequest): Promise<Machine> => {
-  const { tools, image, board, scratch, node, writeLog, signal } = request
+  const { tools, image, board, scratch, node, writeLog, sticks = [], signal } = request
   await using stack = new AsyncDisposableStack()
   const folder = await mkdtemp(join(scratch, 'boot-'))
   stack.defer(() => rm(folder, { recursive: true, force: true }))
@@ -117,6 +119,7 @@ export const startMachine = async (request: MachineRequest): Promise<Machine> =>
     start,
     disk: disk.path,
     ...(seed === undefined ? {} : { seed }),
+    sticks,
     memoryMiB: request.memoryMiB ?? 1024,
     forwards: request.forwards ?? [],
     ...(node === undefined ? {} : { mac: node.mac, ports: node.ports }),
@@ -125,7 +128,7 @@ export const startMachine = async (request: MachineRequest): Promise<Machine> =>
   })
   const qemu = spawnTool(tools, [boards[board].qemu, ...args], {
     cwd: folder,
-    readOnly: [image],
+    readOnly: [image, ...sticks],
     writable: [folder, ...(writeLog === undefined ? [] : [writeLog])],
     devices: accelerator === 'kvm' ? ['/dev/kvm'] : [],
     ...(node === undefined ? {} : { mounts: [{ source: node.cables, target: cablesFolder, writable: true }] }),

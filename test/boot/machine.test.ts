@@ -163,6 +163,18 @@ test('a seed for cloud-init is a second disk that is not written to', (t) => {
   t.true(args.indexOf('virtio-blk-pci,drive=d0,bootindex=0') < args.indexOf('virtio-blk-pci,drive=seed'))
 })
 
+test('sticks are USB drives that are not written to', (t) => {
+  const args = machineArguments({ ...options, sticks: ['/a.img', '/b.img'] })
+  const valuesOf = (flag: string): string[] => args.filter((_, index) => args[index - 1] === flag)
+  t.true(valuesOf('-drive').includes('if=none,file=/a.img,format=raw,id=stick0,readonly=on'))
+  t.true(valuesOf('-drive').includes('if=none,file=/b.img,format=raw,id=stick1,readonly=on'))
+  t.deepEqual(
+    valuesOf('-device').filter((device) => /usb|xhci/.test(device)),
+    ['qemu-xhci', 'usb-storage,drive=stick0,removable=on', 'usb-storage,drive=stick1,removable=on'],
+  )
+  t.false(machineArguments(options).includes('qemu-xhci'))
+})
+
 test('what a boot loader adds is short of the limit by what its own entry may have', (t) => {
   const sshKey = 'k'.repeat(1200)
   const words = guestCommandLine('', { board: 'uefi-amd64' }).split(' ')
