@@ -15,7 +15,7 @@ const byFileName = (a: Stanza, b: Stanza): number => {
 }
 
 /** Name in a pool of the folder for a package (Debian's archive has the same). */
-export const poolPrefix = (name: string): string => (name.startsWith('lib') ? name.slice(0, 4) : name.slice(0, 1))
+const poolPrefix = (name: string): string => (name.startsWith('lib') ? name.slice(0, 4) : name.slice(0, 1))
 
 /** Where a package lies below the address of a repository. */
 export const poolPath = (component: string, stanza: Stanza): string => {

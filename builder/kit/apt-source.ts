@@ -1,12 +1,12 @@
-import { gzipSync } from 'node:zlib'
 import { describeDebs } from '../bake/kitchen.ts'
 import { stagePackage } from '../bake/stage-package.ts'
 import { projectBlobs } from '../cache/project-blobs.ts'
-import { hashBytes, type Sha256 } from '../core/digest.ts'
+import type { Sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/event.ts'
 import type { Project } from '../core/project.ts'
-import { formatStanzas, type Stanza } from '../deb/deb822.ts'
-import { type IndexSum, renderRelease } from '../deb/release-file.ts'
+import type { Stanza } from '../deb/deb822.ts'
+import { renderIndex } from '../deb/release.ts'
+import { renderRelease } from '../deb/release-file.ts'
 import { fileNameOf } from '../deb/repository.ts'
 import type { Tools } from '../host/sandbox.ts'
 import { makeScratch } from '../host/scratch.ts'
@@ -48,25 +48,12 @@ const add = (list: Stanza[], stanza: Stanza): void => {
   if (!list.some((other) => isSame(other, stanza))) list.push(stanza)
 }
 
-const byFile = (a: Stanza, b: Stanza): number => (fileNameOf(a) < fileNameOf(b) ? -1 : 1)
-
 const renderSuite = (codename: string, suite: Suite, timeSeconds: number): Omit<AptSource, 'packages'> => {
-  const indexes: AptSource['indexes'] = []
-  const sums: IndexSum[] = []
   const folder = `dists/${codename}`
-  const components = new Set([...suite.values()].flatMap((lists) => [...lists.keys()]))
-  for (const [architecture, lists] of suite) {
-    for (const component of components) {
-      const bytes = Buffer.from(formatStanzas([...(lists.get(component) ?? [])].sort(byFile)))
-      const path = `${component}/binary-${architecture}/Packages`
-      const packed = gzipSync(bytes, { level: 9 })
-      indexes.push({ path: `${folder}/${path}.gz`, bytes: packed })
-      // apt looks for no list that is not named in its plain form too, though only the packed one is there.
-      for (const [name, content] of [[path, bytes] as const, [`${path}.gz`, packed] as const]) {
-        sums.push({ path: name, sha256: hashBytes(content), sizeBytes: content.length })
-      }
-    }
-  }
+  const components = [...new Set([...suite.values()].flatMap((lists) => [...lists.keys()]))]
+  const files = [...suite].flatMap(([architecture, lists]) =>
+    components.flatMap((component) => renderIndex(component, architecture, lists.get(component) ?? [])),
+  )
   const release = renderRelease({
     suite: codename,
     codename,
@@ -74,9 +61,13 @@ const renderSuite = (codename: string, suite: Suite, timeSeconds: number): Omit<
     // FAT has no links, and nothing changes under the reader of a stick.
     byHash: false,
     architectures: [...suite.keys()],
-    components: [...components],
-    indexes: sums,
+    components,
+    indexes: files,
   })
+  // apt looks for no list that is not named in its plain form too, though only the packed one is there.
+  const indexes = files
+    .filter(({ path }) => path.endsWith('.gz'))
+    .map(({ path, bytes }) => ({ path: `${folder}/${path}`, bytes }))
   return { indexes, releases: [{ path: `${folder}/InRelease`, text: release }] }
 }
 

@@ -4,8 +4,7 @@ import { missingError } from '../cache/verify.ts'
 import type { Sha256 } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
 import type { Project } from '../core/project.ts'
-import { poolPrefix } from '../deb/release.ts'
-import { debFileName } from '../deb/repository.ts'
+import { poolPath } from '../deb/release.ts'
 import { hostArchitecture } from '../host/architecture.ts'
 import { toolsSuite } from '../host/tools-packages.ts'
 import { allDebs } from '../lock/debs.ts'
@@ -38,10 +37,8 @@ export interface KitContent {
 type Item = Omit<SourceFile, 'source'>
 
 /** Where a Debian package lies on a stick. Debian's two archives are one, as their packages replace each other. */
-export const debPath = (deb: LockedDeb): string => {
-  const component = componentOf(deb)
-  return `pool/${component}/${poolPrefix(deb.name)}/${deb.name}/${debFileName(deb)}`
-}
+export const debPath = (deb: LockedDeb): string =>
+  poolPath(componentOf(deb), { Package: deb.name, Version: deb.version, Architecture: deb.architecture })
 
 /** The part of the stick's apt source that a package is in: `main`, or the name of another archive than Debian's. */
 export const componentOf = ({ archive }: LockedDeb): string => (archive === 'security' ? 'main' : archive)
