@@ -1,15 +1,12 @@
-import { stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { bootImage } from '../../builder/boot/boot.ts'
-import { diskSizeBytes } from '../../builder/boot/overlay.ts'
 import { startMachine } from '../../builder/boot/qemu.ts'
-import { readWriteLog, replayWrites } from '../../builder/boot/write-log.ts'
 import { runCommand } from '../../builder/host/command.ts'
 import { runTool } from '../../builder/host/sandbox.ts'
-import { inspectBase, mtoolsDrive } from '../../builder/image/open.ts'
 import { tools } from '../support/tools.ts'
+import { type BootPartition, keepWrites, openBootPartition } from './_disk.ts'
 import { bakedImage, bootFolder, noImage } from './_image.ts'
 import { firstRunScript, firstRunWords } from './_imager.ts'
 
@@ -29,19 +26,15 @@ const settings = {
 }
 
 /** A copy of the image with what Imager writes onto its boot partition after it has written the image. */
-const customise = async (folder: string): Promise<{ disk: string; drive: string; cmdline: string }> => {
+const customise = async (folder: string): Promise<{ disk: string; partition: BootPartition; cmdline: string }> => {
   const disk = join(folder, 'card.img')
   await runCommand(['cp', '--sparse=always', '--reflink=auto', await bakedImage(), disk])
-  const { boot } = await inspectBase(disk)
-  const drive = mtoolsDrive(disk, boot.offsetBytes)
-  const env = { MTOOLS_SKIP_CHECK: '1' }
-  const write = (name: string, input: string) =>
-    runTool(tools, ['mcopy', '-o', '-i', drive, '-', `::${name}`], { writable: [disk], env, input })
-  const { stdout } = await runTool(tools, ['mcopy', '-i', drive, '::cmdline.txt', '-'], { readOnly: [disk], env })
+  const partition = await openBootPartition(disk)
+  const cmdline = (await partition.read('cmdline.txt')).trim()
   const { stdout: passwordHash } = await runTool(tools, ['openssl', 'passwd', '-5', '-salt', 'saltsalt', password])
-  await write('firstrun.sh', firstRunScript({ ...settings, passwordHash }))
-  await write('cmdline.txt', `${stdout.trim()}${firstRunWords}`)
-  return { disk, drive, cmdline: stdout.trim() }
+  await partition.write('firstrun.sh', firstRunScript({ ...settings, passwordHash }))
+  await partition.write('cmdline.txt', `${cmdline}${firstRunWords}`)
+  return { disk, partition, cmdline }
 }
 
 /** Boot the card until it restarts by itself, and leave on it what it had on its disk then. */
@@ -54,9 +47,7 @@ const bootOnce = async (t: ExecutionContext, folder: string, disk: string): Prom
   const tail = Buffer.concat(serial).toString().split('\n').slice(-40).join('\n')
   t.is(ended?.exitCode, 0, `it does not restart:\n${tail}`)
   t.regex(tail, /reboot: Restarting system/)
-  await truncate(disk, diskSizeBytes((await stat(disk)).size, 'virt'))
-  const writes = (await readWriteLog(writeLog)).filter(({ lengthBytes }) => lengthBytes > 0)
-  await replayWrites({ log: writeLog, disk, writes })
+  await keepWrites(disk, writeLog)
 }
 
 /** An access point with Imager's network, on the second of two simulated radios; the first is the card's own. */
@@ -83,14 +74,11 @@ const wifi = [
 realTest(title("what Raspberry Pi Imager writes is carried out at the card's first boot"), async (t) => {
   t.timeout(1_800_000)
   const folder = await bootFolder(t)
-  const { disk, drive, cmdline } = await customise(folder)
+  const { disk, partition, cmdline } = await customise(folder)
   await bootOnce(t, folder, disk)
 
-  const env = { MTOOLS_SKIP_CHECK: '1' }
-  const read = ['mcopy', '-i', drive, '::cmdline.txt', '-']
-  t.is((await runTool(tools, read, { readOnly: [disk], env })).stdout.trim(), cmdline)
-  const { stdout: names } = await runTool(tools, ['mdir', '-b', '-i', drive], { readOnly: [disk], env })
-  t.false(names.includes('firstrun.sh'), 'the file with the passwords is gone')
+  t.is((await partition.read('cmdline.txt')).trim(), cmdline)
+  t.false((await partition.list()).includes('firstrun.sh'), 'the file with the passwords is gone')
 
   await using guest = await bootImage({ tools, image: disk, board: 'virt', scratch: folder, emit: () => undefined })
   const say = async (script: string, timeoutMs = 60_000): Promise<string> =>
