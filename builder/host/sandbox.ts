@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { architectures, hostArchitecture } from './architecture.ts'
 import { type CommandOptions, type CommandResult, runCommand, type Subprocess, spawnCommand } from './command.ts'
+import { bindFolder } from './tree-binds.ts'
 
 /** An unpacked tools tree: a root of the host's architecture whose programs run in a sandbox of their own. */
 export interface Tools {
@@ -37,16 +38,16 @@ const sandboxArguments = (tools: Tools, options: ToolOptions): string[] => {
   const linkerFolder = dirname(linker)
   const args = ['--die-with-parent', '--unshare-ipc', '--unshare-pid', '--unshare-uts', '--hostname', 'pibake']
   if (options.network !== 'inherit') args.push('--unshare-net')
-  args.push('--ro-bind', join(tools.root, 'usr'), '/usr', '--ro-bind', join(tools.root, 'etc'), '/etc')
+  const { readOnly = [], writable = [], devices = [], mounts = [], folders = [] } = options
+  const own = [...readOnly, ...writable, ...devices, ...mounts.map(({ target }) => target), ...folders]
+  for (const folder of ['usr', 'etc', 'var']) args.push(...bindFolder(join(tools.root, folder), `/${folder}`, own))
   for (const folder of new Set(['/bin', '/sbin', '/lib', linkerFolder])) args.push('--symlink', `usr${folder}`, folder)
-  args.push('--tmpfs', '/tmp', '--dir', '/var/tmp', '--dir', '/run', '--dev', '/dev', '--proc', '/proc')
-  args.push('--ro-bind', join(tools.root, 'var'), '/var')
-  for (const path of options.readOnly ?? []) args.push('--ro-bind', path, path)
-  for (const path of options.writable ?? []) args.push('--bind', path, path)
-  for (const path of options.devices ?? []) args.push('--dev-bind', path, path)
-  for (const { source, target, writable } of options.mounts ?? [])
-    args.push(writable ? '--bind' : '--ro-bind', source, target)
-  for (const path of options.folders ?? []) args.push('--dir', path)
+  args.push('--tmpfs', '/tmp', '--dir', '/run', '--dev', '/dev', '--proc', '/proc')
+  for (const path of readOnly) args.push('--ro-bind', path, path)
+  for (const path of writable) args.push('--bind', path, path)
+  for (const path of devices) args.push('--dev-bind', path, path)
+  for (const { source, target, writable } of mounts) args.push(writable ? '--bind' : '--ro-bind', source, target)
+  for (const path of folders) args.push('--dir', path)
   if (options.privileged) args.push('--cap-add', 'ALL')
   if (options.cwd !== undefined) args.push('--chdir', options.cwd)
   return args
