@@ -66,6 +66,31 @@ ifRoot('a kit is whole, and sha256sum and gpgv of any machine say so too', async
   t.true(stdout.includes(`VALIDSIG ${fingerprint}`), stdout)
 })
 
+/** Change one bit in the middle of a file; the second time it is as it was. */
+const flip = async (path: string): Promise<void> => {
+  await using file = await open(path, 'r+')
+  const at = Math.floor((await file.stat()).size / 2)
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, at)
+  await file.write(Buffer.from([(buffer[0] ?? 0) ^ 1]), 0, 1, at)
+}
+
+ifRoot('one bit that has changed is noticed wherever it is, and the file is named', async (t) => {
+  t.timeout(600_000)
+  const { files } = (await check(stick)).kit.manifest
+  const deb = files.filter(({ path }) => path.startsWith('pool/')).sort((a, b) => b.sizeBytes - a.sizeBytes)[0]
+  const plain = ['pibake', 'README.txt', 'index.html', 'kit/pibake.tar.gz', 'dists/trixie/InRelease', deb?.path ?? '']
+  const signed = [kitPaths.manifest, kitPaths.sums, kitPaths.signature, kitPaths.key]
+  const verify = () => checkout.runJson(['kit', 'verify', stick])
+  for (const path of [...plain, ...signed]) {
+    await flip(join(stick, path))
+    const { exitCode, failure } = await verify()
+    t.deepEqual([exitCode, failure?.code], [1, 'KIT_INVALID'], path)
+    if (plain.includes(path)) t.true(failure?.message.includes(`is damaged: \`${path}\` `), failure?.message)
+    await flip(join(stick, path))
+  }
+  t.is((await verify()).exitCode, 0)
+})
+
 ifRoot('the same kit again is the same bytes: nothing is copied', async (t) => {
   const { data, exitCode } = await checkout.runJson([
     ...['kit', stick, '--profile', 'hut', '--key', join(checkout.project.root, 'kit-key.asc')],
