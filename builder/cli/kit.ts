@@ -77,13 +77,17 @@ const writeAll = async (
   const targets = await openTargets(chosen, { scratch, context })
   const results = await writeKits(targets, plan, { recheck, emit, signal })
   const failure = kitFailure(results)
+  const done = results.filter(({ outcome }) => outcome === 'done').map(({ name }) => name)
+  const folder = chosen.folders.find((name) => done.includes(name)) ?? 'FOLDER'
   return {
     data: { ...more, fingerprint, sticks: results.map(resultData) },
     lines: (paint) => [
       ...renderResults(results, paint),
       '',
       `Signed by ${paint('bold', showFingerprint(fingerprint))}`,
-      paint('dim', `Next: take it out and put it in again, then: pibake kit verify ${chosen.folders[0] ?? 'FOLDER'}`),
+      ...(done.length === 0
+        ? []
+        : [paint('dim', `Next: take it out and put it in again, then: pibake kit verify ${folder}`)]),
     ],
     ...(failure === undefined ? {} : { failure }),
   }

@@ -91,6 +91,23 @@ ifRoot('one bit that has changed is noticed wherever it is, and the file is name
   t.is((await verify()).exitCode, 0)
 })
 
+ifRoot('a copy of one that is damaged fails, and nobody is told to go on with it', async (t) => {
+  const path = join(stick, 'kit/pibake.tar.gz')
+  const copied = join(await folder(), 'copied')
+  const copy = () => checkout.run(['kit', 'copy', copied, '--from', stick])
+  await flip(path)
+  const failed = await copy()
+  await flip(path)
+  t.is(failed.exitCode, 1)
+  t.regex(failed.stderr, /`kit\/pibake\.tar\.gz` .* is damaged/)
+  t.notRegex(failed.stdout, /Next:/)
+  await t.throwsAsync(check(copied), { message: /is not finished/ })
+  const mended = await copy()
+  t.is(mended.exitCode, 0, mended.stderr)
+  t.true(mended.stdout.includes(`pibake kit verify ${copied}`), mended.stdout)
+  await check(copied)
+})
+
 ifRoot('the same kit again is the same bytes: nothing is copied', async (t) => {
   const { data, exitCode } = await checkout.runJson([
     ...['kit', stick, '--profile', 'hut', '--key', join(checkout.project.root, 'kit-key.asc')],
