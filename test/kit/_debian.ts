@@ -1,5 +1,5 @@
 import { chmod, link, mkdir, symlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { openBlobs } from '../../builder/cache/blobs.ts'
 import { exists } from '../../builder/core/file.ts'
 import { essentialClosure } from '../../builder/deb/closure.ts'
@@ -11,14 +11,17 @@ import { bringDebs } from '../../builder/fetch/locked-debs.ts'
 import type { Mirrors } from '../../builder/fetch/mirror.ts'
 import type { PackageTable } from '../../builder/fetch/package-table.ts'
 import { resolveSteps } from '../../builder/fetch/resolve.ts'
-import { hostArchitecture } from '../../builder/host/architecture.ts'
+import { architectures, hostArchitecture } from '../../builder/host/architecture.ts'
 import { bootstrapRoot, installPackages } from '../../builder/root/apt.ts'
 import { type TargetRoot, writeScaffold } from '../../builder/root/root.ts'
 import { tools } from '../support/tools.ts'
 
 export type DebianSuite = 'bookworm' | 'trixie'
 
-/** What `debootstrap --variant=minbase` chooses: packages of the priority `required`, and apt (debootstrap's `scripts/sid`). */
+/**
+ * What `debootstrap --variant=minbase` chooses: packages of the priority `required`, and apt (its function `work_out_debs`);
+ * in bookworm also the package that stands for a /usr which is merged from the start.
+ */
 const minimalPackages = (table: PackageTable, suite: DebianSuite): string[] => {
   const required = [...table.byName.values()].flatMap(([newest]) =>
     newest?.priority === 'required' ? [newest.name] : [],
@@ -43,12 +46,8 @@ export const makeDebian = async (
   })
   const table = await readPackageTable(indexes, source.blobPath)
   const names = minimalPackages(table, suite)
-  const [layer, inside, farm, scaffold] = ['layer', 'inside', 'farm', 'scaffold'].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-    string,
-  ]
+  const [layer, inside] = [join(folder, 'layer'), join(folder, 'inside')]
+  const [farm, scaffold] = [join(folder, 'farm'), join(folder, 'scaffold')]
   await mkdir(join(layer, 'upper'), { recursive: true, mode: 0o755 })
   await mkdir(join(inside, 'native'), { recursive: true })
   await mkdir(farm)
@@ -71,9 +70,10 @@ export const makeDebian = async (
   await bootstrapRoot(root, essentialClosure(stanzas).map(fileNameOf), {})
   await installPackages(root, names, {})
   const path = join(layer, 'upper')
-  // These came from the scaffold below it. debootstrap makes them too, the link of the native linker only where there is none.
+  // So far these were in the scaffold below it.
   for (const name of ['dev', 'proc', 'run', 'sys', 'tmp']) await mkdir(join(path, name), { recursive: true })
   await chmod(join(path, 'tmp'), 0o1777)
-  if (!(await exists(join(path, 'lib64')))) await symlink('usr/lib64', join(path, 'lib64'))
+  const linkerFolder = dirname(architectures[architecture].linker)
+  if (!(await exists(join(path, linkerFolder)))) await symlink(`usr${linkerFolder}`, join(path, linkerFolder))
   return path
 }
