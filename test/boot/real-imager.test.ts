@@ -50,8 +50,14 @@ const bootOnce = async (t: ExecutionContext, folder: string, disk: string): Prom
   await keepWrites(disk, writeLog)
 }
 
-/** An access point with Imager's network, on the second of two simulated radios; the first is the card's own. */
+/**
+ * An access point with Imager's network, on the second of two simulated radios; the first is the card's own. networkd gives
+ * addresses on it, to the card's as well.
+ */
 const wifi = [
+  'mkdir -p /run/systemd/network',
+  "printf '[Match]\\nName=wlan1\\n[Network]\\nAddress=10.9.9.1/24\\nDHCPServer=yes\\n' >/run/systemd/network/10-village.network",
+  'networkctl reload',
   'modprobe mac80211_hwsim radios=2',
   'umask 077',
   'cat >/run/ap.conf <<END',
@@ -69,6 +75,7 @@ const wifi = [
   'wpa_supplicant -B -i wlan1 -c /run/ap.conf',
   'for second in $(seq 120); do wpa_cli -i wlan0 status | grep -qx wpa_state=COMPLETED && break; sleep 1; done',
   'wpa_cli -i wlan0 status; systemctl --no-pager status wpa_supplicant@wlan0',
+  'for second in $(seq 60); do ip -4 -o address show dev wlan0 | grep " 10\\.9\\.9\\." && break; sleep 1; done',
 ].join('\n')
 
 realTest(title("what Raspberry Pi Imager writes is carried out at the card's first boot"), async (t) => {
@@ -102,4 +109,5 @@ realTest(title("what Raspberry Pi Imager writes is carried out at the card's fir
   t.regex(joined, /^wpa_state=COMPLETED$/m)
   t.regex(joined, /^key_mgmt=WPA2-PSK$/m)
   t.true(joined.includes('Active: active'), joined)
+  t.regex(joined, /wlan0 +inet 10\.9\.9\.\d+\/24/)
 })
