@@ -6,6 +6,7 @@ import type { Sha256 } from '../core/digest.ts'
 import { PibakeError } from '../core/error.ts'
 import { formatBytes } from '../core/size.ts'
 import { explainWrite } from '../core/write-failure.ts'
+import { fatType, largestOnFat } from '../host/file-system.ts'
 import { writeWhole } from '../host/replace.ts'
 import { type BundleKind, type Listing, manifestPath } from './bundle.ts'
 import { openBundle } from './bundle-open.ts'
@@ -28,10 +29,6 @@ const streamOf = ({ path, source, sizeBytes, isExecutable }: BundleSource): Asar
   stat: { mode: isExecutable ? 0o755 : 0o644, size: sizeBytes },
 })
 
-/** Largest file of FAT32, as most sticks have it, and its magic number (statfs(2)). */
-const fatFileBytes = 0xffff_ffff
-const fatType = 0x4d44
-
 /** Throw `DISK_FULL` or `USAGE` unless a file of so many bytes fits: asar never ends when a disk runs full under it. */
 const assertFits = async (folder: string, sizeBytes: number): Promise<void> => {
   const { bavail, bsize, type } = await statfs(folder)
@@ -40,7 +37,7 @@ const assertFits = async (folder: string, sizeBytes: number): Promise<void> => {
       hint: 'Free some space, then run the same command again.',
     })
   }
-  if (sizeBytes <= fatFileBytes || type !== fatType) return
+  if (sizeBytes <= largestOnFat || type !== fatType) return
   throw new PibakeError('USAGE', `\`${folder}\` takes no file of ${formatBytes(sizeBytes)}: it is FAT32.`, {
     hint: 'A folder takes packages one by one: `pibake cache export FOLDER`.',
   })

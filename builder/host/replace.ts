@@ -5,11 +5,16 @@ import { unfinishedFolder } from '../core/project.ts'
 import { explainWrite } from '../core/write-failure.ts'
 import { makeScratch } from './scratch.ts'
 
+/** Have the kernel put on the disk which files a folder holds. */
+export const syncFolder = async (path: string): Promise<void> => {
+  await using folder = await open(path, 'r')
+  await folder.sync()
+}
+
 /** Give a finished file, on the same disk, the name it is to have, and keep it even when the power goes. */
 const giveName = async (temporary: string, path: string): Promise<void> => {
   await rename(temporary, path)
-  await using folder = await open(dirname(path), 'r')
-  await folder.sync()
+  await syncFolder(dirname(path))
 }
 
 /** Write a file that is at any time what it was or all of `text`, even when the power goes. Throws DISK_FULL, USAGE. */

@@ -4,17 +4,13 @@ import { runParallel } from '../cache/parallel.ts'
 import { hashFile } from '../core/digest.ts'
 import { errnoOf, PibakeError } from '../core/error.ts'
 import { formatBytes } from '../core/size.ts'
+import { fatType, largestOnFat } from '../host/file-system.ts'
 import { type KitFile, kitPaths, ownFolders, parseManifest, refuseKit } from './manifest.ts'
 import { isUnfinished } from './open.ts'
 import type { SourceFile } from './source-file.ts'
 
 /** How many files are read or written at once: several small ones, so that a flush to the stick serves them together. */
 export const atOnce = 4
-
-/** Largest file of FAT32: its size is a 32-bit number (Microsoft, "FAT: General Overview of On-Disk Format", 2000). */
-const largestOnFat = 2 ** 32 - 1
-/** `f_type` of FAT in statfs(2). */
-const fatType = 0x4d44
 
 const statusOf = async (path: string) => {
   try {

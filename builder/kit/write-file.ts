@@ -36,12 +36,6 @@ const readSource = async function* ({ label, source }: SourceFile, signal: Abort
   }
 }
 
-/** Have the kernel put on the disk which files a folder holds. */
-export const syncFolder = async (path: string): Promise<void> => {
-  await using folder = await open(path, 'r')
-  await folder.sync()
-}
-
 /** Write a small file and have it on the disk. */
 export const writeNow = async (path: string, text: string): Promise<void> => {
   await using handle = await openNew(path)

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { runParallel } from '../cache/parallel.ts'
 import { errnoOf } from '../core/error.ts'
 import { explainWrite } from '../core/write-failure.ts'
+import { syncFolder } from '../host/replace.ts'
 import {
   assertFits,
   assertNoLinks,
@@ -17,7 +18,7 @@ import {
 import { kitPaths, refuseKit } from './manifest.ts'
 import { isUnfinished } from './open.ts'
 import type { SourceFile } from './source-file.ts'
-import { copyChecked, syncFolder, writeNow } from './write-file.ts'
+import { copyChecked, writeNow } from './write-file.ts'
 
 /** What is to be on a stick when it is finished. */
 export interface KitPlan {
